@@ -1,0 +1,46 @@
+// base: ids, bytes, assertions, errors, clock, randomness, budgets. Imports nothing of ours; everything else imports it.
+
+export { assert, AssertionFault, defined, never } from './assert.ts';
+export { Budget } from './budget.ts';
+export {
+  base64Of,
+  bytesEqual,
+  bytesOfBase64,
+  bytesOfHex,
+  concatBytes,
+  emptyBytes,
+  hexOf,
+  isZero,
+  roundUp,
+  setU64Number,
+  u64Number,
+  utf8Bytes,
+  utf8Text,
+  viewOf,
+} from './bytes.ts';
+export type { Clock, HybridTime } from './clock.ts';
+export { HybridClock, hybridAheadMsMax, hybridMs, hybridOfMs, ManualClock, systemClock } from './clock.ts';
+export type { ErrorCode, Retry } from './errors.ts';
+export { ArchiveError, errorCodes, errorRegistry, isArchiveError, toArchiveError } from './errors.ts';
+export type { ArchiveId, DiskId, KeyGroup, PackId, RecordId, TenantId, WriterId } from './ids.ts';
+export {
+  archiveId,
+  bytesOfId,
+  controlGroup,
+  defaultTenant,
+  diskId,
+  groupText,
+  idOfBytes,
+  isHex128,
+  packId,
+  parseGroupText,
+  parseRecordIdText,
+  recordIdText,
+  sameGroup,
+  sameRecord,
+  systemTenant,
+  tenantId,
+  writerId,
+} from './ids.ts';
+export type { Random } from './random.ts';
+export { SeededRandom, systemRandom } from './random.ts';
