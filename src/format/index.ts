@@ -1,0 +1,48 @@
+// format: bytes on a medium <-> values, as FORMAT.md says. Pure: no file, no clock, no randomness, no key.
+
+export type { ChunkList, ListChild } from './chunk-list.ts';
+export { decodeChunkList, encodeChunkList, listLevelMax } from './chunk-list.ts';
+export type { Commit } from './commit.ts';
+export { decodeCommit, encodeCommit, groupPaddingBytes } from './commit.ts';
+export type { FactEvent, ObjectEntry, ObjectState, SiteRow } from './facts.ts';
+export { decodeFact, encodeEvent, encodeObjectEntry, encodeSiteRow } from './facts.ts';
+export type { Head, HeadFields } from './head.ts';
+export {
+  associatedData,
+  associatedDataOf,
+  decodeHead,
+  encodeHead,
+  leafOf,
+  recordMark,
+  recordSpanBytes,
+} from './head.ts';
+export type { PackHeader } from './header.ts';
+export { decodeHeader, encodeHeader } from './header.ts';
+export type { IndexRow } from './index-rows.ts';
+export { compareRecordIds, decodeIndexRow, encodeIndexRow, findIndexRow, indexRowCount } from './index-rows.ts';
+export type { IndexPlace, Locator } from './locator.ts';
+export { decodeLocator, encodeLocator } from './locator.ts';
+export { checkInclusion, inclusionProof, MerkleRoot } from './merkle.ts';
+export type { PackClassName } from './numbers.ts';
+export {
+  blockSizeBytes,
+  bodySizeBytesMax,
+  chunkSizeBytesMax,
+  commitSizeBytes,
+  formatVersion,
+  headExtraBytesMax,
+  headSizeBytes,
+  indexRecordsMax,
+  indexRowBytes,
+  indexRowsMax,
+  isFactKind,
+  isFrameKind,
+  listChildrenMax,
+  packAlignBytes,
+  packClass,
+  packClassNames,
+  packRecordsMax,
+  packSizeBytesMax,
+  recordAlignBytes,
+  recordKind,
+} from './numbers.ts';
