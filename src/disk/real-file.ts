@@ -1,0 +1,281 @@
+// One open file of a real file system: how bytes reach it fast, and how an error is never lost.
+//
+// Invariants: descriptors close only when nothing uses them (a reused number would send a write into another file); one sync runs at a
+// time, because the kernel reports a failed write-back once a descriptor, and of two syncs side by side the second would hear "fine";
+// after a failed sync nothing is written again.
+//
+// How to write, measured (ext4 on a virtio disk, 2 cores; 8 MiB groups in 512 KiB parts, each followed by fdatasync; CPU a group):
+//   writev through the page cache                      1,150-1,250 MB/s   3.3 ms
+//   the same, file lengthened 64 MiB ahead             1,380 MB/s         2.6 ms   (its size then lies after a crash: not done)
+//   the same with O_DSYNC instead of fdatasync         1,190 MB/s         2.9 ms
+//   copied to aligned memory, O_DIRECT, one write      1,680-1,750 MB/s   1.5 ms
+//   the same in 2 MiB slices side by side              1,800-2,000 MB/s   1.8 ms   <- writes of 1 MiB and more, when aligned
+// 4 KiB + fdatasync takes 0.15-0.2 ms either way, 256 KiB 0.37 ms; so small writes stay in the page cache, where the next read finds them.
+
+import { assert } from '../base/index.ts';
+import {
+  directBuffersReady,
+  directSlotBytes,
+  directUnitBytes,
+  giveDirectSlot,
+  takeDirectSlot,
+} from './direct-buffers.ts';
+import type { DiskFile, UncachedRead } from './disk.ts';
+import { readSizeBytesMax } from './disk.ts';
+import { closedFile, diskError, errnoOf, poisonedFile, tooLarge } from './disk-errors.ts';
+import type { FileHealth } from './file-health.ts';
+import { PartReader } from './part-reader.ts';
+import {
+  closeFd,
+  openFd,
+  readFull,
+  readOnce,
+  statFd,
+  syncData,
+  truncateFd,
+  writeFull,
+  writeOnce,
+  writePartsFull,
+} from './system-calls.ts';
+
+/** From here on a direct write wins (256 KiB: equal; 1 MiB: 0.74 ms against 0.95). */
+const directWriteBytesMin = 1024 * 1024;
+
+/** Up to here, parts are copied into one buffer: cheaper than a vector of them. Above it only when they average less than a page. */
+const gatherBytesMax = 256 * 1024;
+const gatherStepBytes = 1024 * 1024;
+const gatherPartBytesMin = 4096;
+
+export type RealFileParts = {
+  readonly path: string;
+  readonly label: string;
+  readonly fd: number;
+  readonly health: FileHealth;
+  /** How to open the same file past the page cache: flags without access mode, or undefined where there is no such way. */
+  readonly directFlags: number | undefined;
+  readonly onClose: () => void;
+};
+
+export class RealFile implements DiskFile {
+  readonly path: string;
+  readonly #label: string;
+  readonly #fd: number;
+  readonly #health: FileHealth;
+  readonly #directFlags: number | undefined;
+  readonly #onClose: () => void;
+  #direct: Promise<number | undefined> | undefined;
+  #users = 0;
+  #idle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+  #syncRunning: Promise<void> | undefined;
+  #syncNext: Promise<void> | undefined;
+
+  constructor(parts: RealFileParts) {
+    this.path = parts.path;
+    this.#label = parts.label;
+    this.#fd = parts.fd;
+    this.#health = parts.health;
+    this.#directFlags = parts.directFlags;
+    this.#onClose = parts.onClose;
+  }
+
+  read(offset: number, length: number): Promise<Uint8Array> {
+    return this.#use('read', () => this.#readCached(offset, length));
+  }
+
+  readUncached(offset: number, length: number): Promise<UncachedRead> {
+    return this.#use('read', async () => {
+      const fd = await this.#directFd();
+      if (fd !== undefined) {
+        try {
+          return { bytes: await this.#readDirect(fd, offset, length), cached: false };
+        } catch (error) {
+          if (errnoOf(error) !== 'EINVAL') throw error; // larger sectors than ours, or a file system that only let us open
+        }
+      }
+      return { bytes: await this.#readCached(offset, length), cached: true };
+    });
+  }
+
+  write(offset: number, parts: readonly Uint8Array[]): Promise<void> {
+    assert(Number.isSafeInteger(offset) && offset >= 0, 'a write begins inside the file');
+    return this.#use('write', async () => {
+      this.#checkHealthy('write');
+      let sizeBytes = 0;
+      for (const part of parts) sizeBytes += part.byteLength;
+      if (sizeBytes === 0) return;
+      const aligned = offset % directUnitBytes === 0 && sizeBytes % directUnitBytes === 0;
+      const direct = aligned && sizeBytes >= directWriteBytesMin ? await this.#directFd() : undefined;
+      if (direct !== undefined) await this.#writeDirect(direct, offset, parts, sizeBytes);
+      else await this.#writeCached(offset, parts, sizeBytes);
+    });
+  }
+
+  sync(): Promise<void> {
+    return this.#use('sync', () => {
+      this.#checkHealthy('sync');
+      const running = this.#syncRunning;
+      if (running === undefined && this.#syncNext === undefined) return this.#startSync();
+      // A sync under way may have passed our bytes already; the one after it serves all who came meanwhile.
+      const startNext = (): Promise<void> => this.#startSync();
+      this.#syncNext ??= (running ?? Promise.resolve()).then(startNext, startNext);
+      return this.#syncNext;
+    });
+  }
+
+  truncate(sizeBytes: number): Promise<void> {
+    assert(Number.isSafeInteger(sizeBytes) && sizeBytes >= 0, 'a file has a size');
+    return this.#use('truncate', () => {
+      this.#checkHealthy('truncate');
+      return truncateFd(this.#fd, sizeBytes);
+    });
+  }
+
+  sizeBytes(): Promise<number> {
+    return this.#use('measure', async () => (await statFd(this.#fd)).size);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#users > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    const direct = await this.#direct;
+    // An error here speaks of bytes that nobody asked to keep: they were never synced.
+    if (direct !== undefined) await closeFd(direct).catch(() => undefined);
+    await closeFd(this.#fd).catch(() => undefined);
+    this.#onClose();
+  }
+
+  async #use<T>(action: string, work: () => Promise<T>): Promise<T> {
+    const at = { label: this.#label, action, path: this.path };
+    if (this.#closing !== undefined) throw closedFile(at);
+    this.#users += 1;
+    try {
+      return await work();
+    } catch (error) {
+      throw diskError(error, at);
+    } finally {
+      this.#users -= 1;
+      if (this.#users === 0) this.#idle?.();
+    }
+  }
+
+  #checkHealthy(action: string): void {
+    if (this.#health.poisoned) throw poisonedFile({ label: this.#label, action, path: this.path });
+  }
+
+  #startSync(): Promise<void> {
+    this.#syncNext = undefined;
+    this.#syncRunning = this.#syncOnce().finally(() => (this.#syncRunning = undefined));
+    return this.#syncRunning;
+  }
+
+  async #syncOnce(): Promise<void> {
+    this.#checkHealthy('sync');
+    try {
+      await syncData(this.#fd);
+    } catch (error) {
+      this.#health.poisoned = true;
+      throw error;
+    }
+    // Someone else's descriptor of this file may have been told meanwhile what ours was not.
+    this.#checkHealthy('sync');
+  }
+
+  async #readCached(offset: number, length: number): Promise<Uint8Array> {
+    this.#checkRead(offset, length);
+    const into = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+    const count = await readFull(this.#fd, into, offset);
+    return count === length ? into : into.slice(0, count);
+  }
+
+  async #readDirect(fd: number, offset: number, length: number): Promise<Uint8Array> {
+    this.#checkRead(offset, length);
+    const into = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+    let done = 0;
+    while (done < length) {
+      const slot = await takeDirectSlot();
+      try {
+        const start = offset + done;
+        const skip = start % directUnitBytes;
+        const wanted = Math.min(length - done, directSlotBytes - skip);
+        const span = Math.ceil((skip + wanted) / directUnitBytes) * directUnitBytes;
+        const got = await readOnce(fd, slot.subarray(0, span), start - skip);
+        const count = Math.min(wanted, got - skip);
+        if (count <= 0) break;
+        into.set(slot.subarray(skip, skip + count), done);
+        done += count;
+        // Short but whole units: the kernel stopped early, go on. A broken unit is the end of the file.
+        if (count < wanted && got % directUnitBytes !== 0) break;
+      } finally {
+        giveDirectSlot(slot);
+      }
+    }
+    return done === length ? into : into.slice(0, done);
+  }
+
+  #checkRead(offset: number, length: number): void {
+    assert(Number.isSafeInteger(offset) && offset >= 0 && length >= 0, 'a read lies inside the file');
+    if (length > readSizeBytesMax) {
+      throw tooLarge({ label: this.#label, action: 'read', path: this.path }, length, readSizeBytesMax);
+    }
+  }
+
+  async #writeCached(offset: number, parts: readonly Uint8Array[], sizeBytes: number): Promise<void> {
+    const only = parts.length === 1 ? parts[0] : undefined;
+    if (only !== undefined) return writeFull(this.#fd, only, offset);
+    if (sizeBytes > gatherBytesMax && sizeBytes / parts.length >= gatherPartBytesMin) {
+      return writePartsFull(this.#fd, parts, offset);
+    }
+    const gather = Buffer.allocUnsafeSlow(Math.min(sizeBytes, gatherStepBytes));
+    const reader = new PartReader(parts);
+    for (let at = offset, filled = reader.fill(gather); filled > 0; filled = reader.fill(gather)) {
+      await writeFull(this.#fd, gather.subarray(0, filled), at);
+      at += filled;
+    }
+  }
+
+  /** Copies into slots and writes each as soon as it is full. Every slot comes back before an error is told. */
+  async #writeDirect(fd: number, offset: number, parts: readonly Uint8Array[], sizeBytes: number): Promise<void> {
+    const writes: Promise<void>[] = [];
+    const reader = new PartReader(parts);
+    for (let at = offset; at < offset + sizeBytes; ) {
+      const slot = await takeDirectSlot();
+      const filled = reader.fill(slot);
+      writes.push(this.#writeSlot(fd, slot, filled, at));
+      at += filled;
+    }
+    const results = await Promise.allSettled(writes);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  async #writeSlot(fd: number, slot: Uint8Array, sizeBytes: number, offset: number): Promise<void> {
+    try {
+      const bytes = slot.subarray(0, sizeBytes);
+      let done = 0;
+      try {
+        done = await writeOnce(fd, bytes, offset);
+      } catch (error) {
+        if (errnoOf(error) !== 'EINVAL') throw error;
+      }
+      // Refused or cut short, at any byte: the page cache takes the rest, or names the error.
+      if (done < sizeBytes) await writeFull(this.#fd, bytes.subarray(done), offset + done);
+    } finally {
+      giveDirectSlot(slot);
+    }
+  }
+
+  /**
+   * The same file, opened once more with O_DIRECT when first needed. By descriptor, not by path: the file may have been renamed or removed
+   * since. Undefined where the file system refuses, for good.
+   */
+  #directFd(): Promise<number | undefined> {
+    const flags = this.#directFlags;
+    if (flags === undefined || !directBuffersReady()) return Promise.resolve(undefined);
+    this.#direct ??= openFd(`/proc/self/fd/${this.#fd}`, flags).catch(() => undefined);
+    return this.#direct;
+  }
+}
