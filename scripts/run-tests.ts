@@ -5,7 +5,6 @@
  * Keeps: counts come from node's own summaries; a file that crashes, cannot be loaded or outlives its limit counts as a
  * failed test, so a run can never look green because a file did not run. A process that outlives its limit is killed.
  */
-import { AssertionError } from 'node:assert';
 import path from 'node:path';
 import { run } from 'node:test';
 import { inspect } from 'node:util';
@@ -25,12 +24,8 @@ export type TestRun = { root: string; files: string[]; concurrency: number; file
 function describeFailure(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   // An assertion's message already shows both sides; anything else is shown with its fields and its own cause.
-  const text =
-    cause instanceof AssertionError
-      ? (cause.stack ?? cause.message)
-      : cause instanceof Error
-        ? inspect(cause)
-        : String(cause);
+  const asserted = cause instanceof Error && (cause as { code?: unknown }).code === 'ERR_ASSERTION';
+  const text = asserted ? (cause.stack ?? cause.message) : cause instanceof Error ? inspect(cause) : String(cause);
   return text
     .split('\n')
     .filter((line) => !/^\s+at .*node:(internal|async_hooks)/.test(line))
