@@ -1,0 +1,335 @@
+// SQLite, embedded: one connection that writes, one that only reads, in one process.
+//
+// Invariants: WAL with synchronous=NORMAL, so a commit costs no sync and a crash of the machine may take back the newest commits,
+// in order and whole (packs are the truth and replay them); transactions run one after another, BEGIN IMMEDIATE; reads outside a
+// transaction go to the second connection, which sees only what was committed; the WAL is carried over and synced by `checkpoint`,
+// which also runs by itself when the WAL has grown beyond `walPagesMax`.
+// Left out on purpose: in-memory databases (the second connection would see uncommitted rows), extensions, and threads: a statement
+// runs on the caller's thread, so callers keep batches bounded.
+
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { ArchiveError, AssertionFault, assert } from '../base/index.ts';
+import type { QueryBuilder } from './query-builder.ts';
+import { queryBuilder } from './query-builder.ts';
+import type { Sql, SqlIntegers, SqlTransaction, SqlValue } from './sql.ts';
+import { statementsKeptMax } from './sql.ts';
+import { sqliteError } from './sql-errors.ts';
+import { StatementCache } from './statement-cache.ts';
+import { Turns } from './turns.ts';
+
+export type SqliteOptions = {
+  readonly path: string;
+  /** Page cache of the writing connection; the reading one has a quarter of it. */
+  readonly cacheBytes?: number;
+};
+
+const cacheBytesDefault = 64 * 1024 * 1024;
+const pageBytes = 4096;
+const busyTimeoutMs = 2000;
+/** 16 MiB of WAL before it is carried over: about 0.1 s of disk work, and what a start after a crash reads again. */
+const walPagesMax = 4096;
+
+class SqliteConnection {
+  readonly #db: DatabaseSync;
+  readonly #plain: StatementCache<StatementSync>;
+  readonly #bigints: StatementCache<StatementSync>;
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#plain = new StatementCache(statementsKeptMax, (text) => db.prepare(text));
+    this.#bigints = new StatementCache(statementsKeptMax, (text) => {
+      const statement = db.prepare(text);
+      statement.setReadBigInts(true);
+      return statement;
+    });
+  }
+
+  all(text: string, values: readonly SqlValue[], integers: SqlIntegers): unknown[] {
+    try {
+      const statement = integers === 'bigint' ? this.#bigints.get(text) : this.#plain.get(text);
+      return statement.all(...(values as SqlValue[]));
+    } catch (error) {
+      throw sqliteError(error, text);
+    }
+  }
+
+  one(text: string, values: readonly SqlValue[], integers: SqlIntegers): unknown {
+    try {
+      const statement = integers === 'bigint' ? this.#bigints.get(text) : this.#plain.get(text);
+      return statement.get(...(values as SqlValue[]));
+    } catch (error) {
+      throw sqliteError(error, text);
+    }
+  }
+
+  run(text: string, values: readonly SqlValue[]): number {
+    try {
+      return Number(this.#plain.get(text).run(...(values as SqlValue[])).changes);
+    } catch (error) {
+      throw sqliteError(error, text);
+    }
+  }
+
+  many(text: string, rows: readonly (readonly SqlValue[])[]): number {
+    try {
+      const statement = this.#plain.get(text);
+      let changes = 0;
+      for (const row of rows) changes += Number(statement.run(...(row as SqlValue[])).changes);
+      return changes;
+    } catch (error) {
+      throw sqliteError(error, text);
+    }
+  }
+
+  /** A statement of the query builder: rows when it gives some, else the count of changes. */
+  compiled(text: string, values: readonly SqlValue[]): { rows: unknown[]; changes: number } {
+    try {
+      const statement = this.#plain.get(text);
+      if (statement.columns().length > 0) return { rows: statement.all(...(values as SqlValue[])), changes: 0 };
+      return { rows: [], changes: Number(statement.run(...(values as SqlValue[])).changes) };
+    } catch (error) {
+      throw sqliteError(error, text);
+    }
+  }
+
+  exec(text: string): void {
+    try {
+      this.#db.exec(text);
+    } catch (error) {
+      throw sqliteError(error, text);
+    }
+  }
+
+  get inTransaction(): boolean {
+    return this.#db.isTransaction;
+  }
+
+  close(): void {
+    this.#plain.clear();
+    this.#bigints.clear();
+    this.#db.close();
+  }
+}
+
+const doomed = (): ArchiveError =>
+  new ArchiveError('DATABASE_FAILED', 'a transaction with a failed statement cannot go on');
+
+class SqliteTransaction implements SqlTransaction {
+  readonly dialect = 'sqlite';
+  readonly #connection: SqliteConnection;
+  #builder: QueryBuilder<unknown> | undefined;
+  #open = true;
+  #doomed = false;
+
+  constructor(connection: SqliteConnection) {
+    this.#connection = connection;
+  }
+
+  /** Runs a statement; one that fails dooms the transaction, as it does on PostgreSQL. */
+  #do<T>(work: (writer: SqliteConnection) => T): T {
+    assert(this.#open, 'a transaction is not used after its end');
+    if (this.#doomed) throw doomed();
+    try {
+      return work(this.#connection);
+    } catch (error) {
+      this.#doomed = true;
+      throw error;
+    }
+  }
+
+  get isDoomed(): boolean {
+    return this.#doomed;
+  }
+
+  end(): void {
+    this.#open = false;
+  }
+
+  query<Tables>(): QueryBuilder<Tables> {
+    this.#builder ??= queryBuilder('sqlite', async (text, values) =>
+      this.#do((writer) => writer.compiled(text, values)),
+    );
+    return this.#builder as QueryBuilder<Tables>;
+  }
+
+  async all<Row>(text: string, values: readonly SqlValue[] = [], integers: SqlIntegers = 'number'): Promise<Row[]> {
+    return this.#do((writer) => writer.all(text, values, integers)) as Row[];
+  }
+
+  async one<Row>(
+    text: string,
+    values: readonly SqlValue[] = [],
+    integers: SqlIntegers = 'number',
+  ): Promise<Row | undefined> {
+    return this.#do((writer) => writer.one(text, values, integers)) as Row | undefined;
+  }
+
+  async run(text: string, values: readonly SqlValue[] = []): Promise<{ changes: number }> {
+    return { changes: this.#do((writer) => writer.run(text, values)) };
+  }
+
+  async many(text: string, rows: readonly (readonly SqlValue[])[]): Promise<{ changes: number }> {
+    return { changes: this.#do((writer) => writer.many(text, rows)) };
+  }
+
+  async lock(name: string): Promise<void> {
+    assert(name !== '' && this.#open, 'a lock has a name and a transaction');
+  }
+}
+
+class SqliteSql implements Sql {
+  readonly dialect = 'sqlite';
+  readonly #writer: SqliteConnection;
+  readonly #reader: SqliteConnection;
+  readonly #turns = new Turns();
+  #builder: QueryBuilder<unknown> | undefined;
+  #state: 'open' | 'closing' | 'closed' = 'open';
+
+  constructor(writer: SqliteConnection, reader: SqliteConnection) {
+    this.#writer = writer;
+    this.#reader = reader;
+  }
+
+  #read(): SqliteConnection {
+    if (this.#state === 'closed') throw new ArchiveError('CLOSED', 'the database is closed');
+    this.#turns.refuseWithin('a read');
+    return this.#reader;
+  }
+
+  query<Tables>(): QueryBuilder<Tables> {
+    this.#builder ??= queryBuilder('sqlite', async (text, values) =>
+      /^\s*(select|with)\b/i.test(text)
+        ? this.#read().compiled(text, values)
+        : await this.#alone('a statement', (writer) => writer.compiled(text, values)),
+    );
+    return this.#builder as QueryBuilder<Tables>;
+  }
+
+  async all<Row>(text: string, values: readonly SqlValue[] = [], integers: SqlIntegers = 'number'): Promise<Row[]> {
+    return this.#read().all(text, values, integers) as Row[];
+  }
+
+  async one<Row>(
+    text: string,
+    values: readonly SqlValue[] = [],
+    integers: SqlIntegers = 'number',
+  ): Promise<Row | undefined> {
+    return this.#read().one(text, values, integers) as Row | undefined;
+  }
+
+  async run(text: string, values: readonly SqlValue[] = []): Promise<{ changes: number }> {
+    return await this.#alone('a statement', (writer) => ({ changes: writer.run(text, values) }));
+  }
+
+  async many(text: string, rows: readonly (readonly SqlValue[])[]): Promise<{ changes: number }> {
+    return await this.transaction((tx) => tx.many(text, rows));
+  }
+
+  /** A single statement that commits by itself, between transactions. */
+  async #alone<T>(what: string, work: (writer: SqliteConnection) => T): Promise<T> {
+    return await this.#turns.take(what, async () => {
+      this.#refuseClosed();
+      const result = work(this.#writer);
+      this.#carryOver(false);
+      return result;
+    });
+  }
+
+  #refuseClosed(): void {
+    if (this.#state !== 'open') throw new ArchiveError('CLOSED', 'the database is closed');
+  }
+
+  async transaction<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
+    return await this.#turns.take('a transaction', async () => {
+      this.#refuseClosed();
+      this.#writer.exec('BEGIN IMMEDIATE');
+      const tx = new SqliteTransaction(this.#writer);
+      try {
+        const result = await work(tx);
+        tx.end();
+        if (tx.isDoomed) throw doomed();
+        this.#writer.exec('COMMIT');
+        this.#carryOver(false);
+        return result;
+      } catch (error) {
+        tx.end();
+        // A full disk or a failed write ends the transaction by itself.
+        if (this.#writer.inTransaction) this.#writer.exec('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+
+  /** Copies the WAL into the database file, both synced; not `forced`, only when it has grown. */
+  #carryOver(forced: boolean): void {
+    if (!forced) {
+      const seen = this.#writer.one('PRAGMA wal_checkpoint(NOOP)', [], 'number') as { log: number };
+      if (seen.log < walPagesMax) return;
+    }
+    this.#writer.all('PRAGMA wal_checkpoint(PASSIVE)', [], 'number');
+  }
+
+  async checkpoint(): Promise<void> {
+    await this.#turns.take('a checkpoint', async () => {
+      this.#refuseClosed();
+      this.#carryOver(true);
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#state !== 'open') return;
+    this.#state = 'closing';
+    await this.#turns.take('closing', async () => {
+      this.#state = 'closed';
+      this.#reader.close();
+      this.#writer.close();
+    });
+  }
+}
+
+function connect(path: string, options: { readOnly: boolean; cacheBytes: number }): SqliteConnection {
+  let db: DatabaseSync;
+  try {
+    db = new DatabaseSync(path, {
+      readOnly: options.readOnly,
+      timeout: busyTimeoutMs,
+      enableForeignKeyConstraints: false,
+    });
+  } catch (error) {
+    throw sqliteError(error, 'opening the database');
+  }
+  const connection = new SqliteConnection(db);
+  try {
+    if (!options.readOnly) {
+      connection.exec(`PRAGMA page_size=${pageBytes}`);
+      connection.exec('PRAGMA journal_mode=WAL');
+      connection.exec('PRAGMA synchronous=NORMAL');
+      connection.exec('PRAGMA wal_autocheckpoint=0');
+      connection.exec(`PRAGMA journal_size_limit=${walPagesMax * pageBytes}`);
+    }
+    connection.exec(`PRAGMA cache_size=-${Math.floor(options.cacheBytes / 1024)}`);
+    connection.exec('PRAGMA temp_store=MEMORY');
+    // The first look at the file: one that is no database says so here, not at somebody's first statement.
+    connection.all('SELECT count(*) AS tables FROM sqlite_schema', [], 'number');
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+/** Opens or makes the database file. The folder must exist. Errors: DATABASE_FAILED (not a database), DISK_FULL, DISK_READ_ONLY. */
+export async function openSqlite(options: SqliteOptions): Promise<Sql> {
+  if (options.path === ':memory:' || options.path === '') {
+    throw new AssertionFault('a database lies in a file: the reading connection must see the same one');
+  }
+  const cacheBytes = options.cacheBytes ?? cacheBytesDefault;
+  assert(cacheBytes >= 1024 * 1024, 'a page cache has at least 1 MiB');
+  const writer = connect(options.path, { readOnly: false, cacheBytes });
+  try {
+    return new SqliteSql(writer, connect(options.path, { readOnly: true, cacheBytes: cacheBytes / 4 }));
+  } catch (error) {
+    writer.close();
+    throw error;
+  }
+}
