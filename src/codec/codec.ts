@@ -1,0 +1,78 @@
+// The registry of codecs (FORMAT.md 3): plain bytes <-> packed bytes, by number and version.
+//
+// Invariants: what was packed unpacks to the same bytes, and packed bytes are never longer than the plain ones; a number or version that is not
+// in the registry is CODEC_UNKNOWN, bytes that do not decode to exactly the promised length are CODEC_FAULT, and neither takes more memory than a
+// chunk and its codec's fixed tables.
+// Left out on purpose: how a codec works (zstd.ts, pixel-*.ts), and encryption (cipher.ts).
+
+import { ArchiveError, assert, never } from '../base/index.ts';
+import { chunkSizeBytesMax } from '../format/index.ts';
+import { type Effort, packZstd, unpackZstd } from './zstd.ts';
+
+export const codecNumber = { none: 0, zstd: 1, pixelFast: 3, pixelBest: 4 } as const;
+export type CodecNumber = (typeof codecNumber)[keyof typeof codecNumber];
+
+const codecVersions: Record<CodecNumber, number> = { 0: 0, 1: 1, 3: 1, 4: 1 };
+
+/** What the caller knows of the bytes. `raw`: they are stored as they are, without a look. */
+export type CodecHint = { readonly kind: 'raw' } | { readonly kind: 'bytes'; readonly effort: Effort };
+
+export type Packed = { readonly codec: CodecNumber; readonly codecVersion: number; readonly packed: Uint8Array };
+
+/** May answer with `plain` itself, not a copy. */
+export function encodePlain(plain: Uint8Array, hint: CodecHint): Packed {
+  assert(plain.byteLength <= chunkSizeBytesMax, 'a record holds at most a chunk');
+  switch (hint.kind) {
+    case 'raw':
+      return packedAs(codecNumber.none, plain);
+    case 'bytes':
+      return encodeBytes(plain, hint.effort);
+    default:
+      return never(hint, 'a hint names a codec');
+  }
+}
+
+function packedAs(codec: CodecNumber, packed: Uint8Array): Packed {
+  return { codec, codecVersion: codecVersions[codec], packed };
+}
+
+function encodeBytes(plain: Uint8Array, effort: Effort): Packed {
+  const packed = packZstd(plain, effort);
+  return packed === undefined ? packedAs(codecNumber.none, plain) : packedAs(codecNumber.zstd, packed);
+}
+
+export type CodecFields = { readonly codec: number; readonly codecVersion: number; readonly plainSizeBytes: number };
+
+/** Exactly `plainSizeBytes` bytes. May answer with `packed` itself, not a copy. */
+export function decodePacked(fields: CodecFields, packed: Uint8Array): Uint8Array {
+  const { codec, codecVersion, plainSizeBytes } = fields;
+  if (!isCodecNumber(codec) || codecVersions[codec] !== codecVersion) {
+    throw new ArchiveError('CODEC_UNKNOWN', `codec ${codec}, version ${codecVersion} is not known to this version`);
+  }
+  if (plainSizeBytes > chunkSizeBytesMax) {
+    throw new ArchiveError('CODEC_FAULT', `a record promises ${plainSizeBytes} bytes, more than a chunk`);
+  }
+  const plain = unpack(codec, packed, plainSizeBytes);
+  if (plain.byteLength !== plainSizeBytes) {
+    throw new ArchiveError('CODEC_FAULT', `a record gives ${plain.byteLength} bytes instead of ${plainSizeBytes}`);
+  }
+  return plain;
+}
+
+function unpack(codec: CodecNumber, packed: Uint8Array, plainSizeBytes: number): Uint8Array {
+  switch (codec) {
+    case codecNumber.none:
+      return packed;
+    case codecNumber.zstd:
+      return unpackZstd(packed, plainSizeBytes);
+    case codecNumber.pixelFast:
+    case codecNumber.pixelBest:
+      throw new ArchiveError('CODEC_UNKNOWN', `codec ${codec} is not known to this version`);
+    default:
+      return never(codec, 'a codec decodes');
+  }
+}
+
+export function isCodecNumber(value: number): value is CodecNumber {
+  return Object.hasOwn(codecVersions, value);
+}

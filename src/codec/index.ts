@@ -1,0 +1,19 @@
+// codec: plain bytes <-> packed bytes <-> body, and the workers that do it beside the main thread. Knows no disk, no catalog and no tree of keys.
+
+export type { CipherKeys, CipherNumber, OpenInput, SealInput } from './cipher.ts';
+export {
+  checkedCipher,
+  cipherKeys,
+  cipherNumber,
+  isCipherNumber,
+  noCipherKeys,
+  nonceSizeBytes,
+  openBody,
+  sealPacked,
+  tagSizeBytes,
+} from './cipher.ts';
+export type { CodecFields, CodecHint, CodecNumber, Packed } from './codec.ts';
+export { codecNumber, decodePacked, encodePlain, isCodecNumber } from './codec.ts';
+export type { MakeJob, OpenJob, RecordBytes, RecordFields } from './record-job.ts';
+export { makeRecord, openRecord } from './record-job.ts';
+export type { Effort } from './zstd.ts';
