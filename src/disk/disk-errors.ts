@@ -16,6 +16,7 @@ const codeOfErrno: Readonly<Record<string, ErrorCode>> = {
   ESTALE: 'DISK_MISSING',
   ENOTCONN: 'DISK_MISSING',
   ENOENT: 'FILE_MISSING',
+  ENOTDIR: 'FILE_MISSING', // a file where the path wants a folder
   EEXIST: 'FILE_EXISTS',
   EMFILE: 'BUSY',
   ENFILE: 'BUSY',

@@ -21,6 +21,7 @@ import { diskError, errnoOf, missingDisk, poisonedFile, tooLarge, tooManyOpen } 
 import { checkFolder, checkPath, folderOf, foldersDownTo, isReservedName, writingSuffix } from './disk-path.ts';
 import { FileHealths } from './file-health.ts';
 import { lockFolder } from './lock.ts';
+import { PathQueue } from './path-queue.ts';
 import { RealFile } from './real-file.ts';
 import * as calls from './system-calls.ts';
 
@@ -80,7 +81,7 @@ export class RealDisk implements Disk {
   readonly #foldersMade = new Set<string>();
   /** Folders whose entries, as this process found them, are durable. */
   readonly #foldersSynced = new Set<string>();
-  readonly #replacing = new Map<string, Promise<void>>();
+  readonly #replacing = new PathQueue();
   #filesOpen = 0;
 
   /** See openRealDisk. */
@@ -128,6 +129,7 @@ export class RealDisk implements Disk {
     return new RealFile({
       path: name,
       label: this.label,
+      mode,
       fd,
       health,
       directFlags: this.#direct ? access | O_DIRECT : undefined,
@@ -138,7 +140,7 @@ export class RealDisk implements Disk {
     });
   }
 
-  stat(name: string): Promise<FileFacts | undefined> {
+  async stat(name: string): Promise<FileFacts | undefined> {
     checkPath(name);
     return this.#try('stat', name, async () => {
       const facts = await this.#orAbsent(calls.statPath(this.#full(name)));
@@ -146,7 +148,7 @@ export class RealDisk implements Disk {
     });
   }
 
-  list(folder: string): Promise<string[]> {
+  async list(folder: string): Promise<string[]> {
     checkFolder(folder);
     return this.#try('list', folder, async () => {
       const names = (await this.#orAbsent(calls.listNames(this.#full(folder)))) ?? [];
@@ -154,7 +156,7 @@ export class RealDisk implements Disk {
     });
   }
 
-  makeFolder(folder: string): Promise<void> {
+  async makeFolder(folder: string): Promise<void> {
     checkPath(folder);
     return this.#try('make the folder', folder, async () => {
       await this.#checkRoot();
@@ -173,11 +175,13 @@ export class RealDisk implements Disk {
     });
   }
 
-  rename(from: string, to: string): Promise<void> {
+  async rename(from: string, to: string): Promise<void> {
     checkPath(from);
     checkPath(to);
     return this.#try('rename', from, async () => {
       await this.#checkRoot();
+      const facts = await calls.statPath(this.#full(from));
+      if (!facts.isFile()) throw new ArchiveError('FILE_MISSING', `disk ${this.label}: rename: ${from} is no file`);
       await calls.renamePath(this.#full(from), this.#full(to));
       this.#healths.renamed(from, to);
       await this.#syncFolder(folderOf(to));
@@ -185,7 +189,7 @@ export class RealDisk implements Disk {
     });
   }
 
-  remove(name: string): Promise<void> {
+  async remove(name: string): Promise<void> {
     checkPath(name);
     return this.#try('remove', name, async () => {
       await this.#orAbsent(calls.unlinkPath(this.#full(name)));
@@ -195,7 +199,7 @@ export class RealDisk implements Disk {
     });
   }
 
-  readWhole(name: string, sizeBytesMax: number): Promise<Uint8Array | undefined> {
+  async readWhole(name: string, sizeBytesMax: number): Promise<Uint8Array | undefined> {
     checkPath(name);
     return this.#try('read', name, async (at) => {
       const fd = await this.#orAbsent(calls.openFd(this.#full(name), fs.constants.O_RDONLY));
@@ -214,14 +218,7 @@ export class RealDisk implements Disk {
 
   async writeWhole(name: string, bytes: Uint8Array): Promise<void> {
     checkPath(name);
-    const before = this.#replacing.get(name) ?? Promise.resolve();
-    const work = before.catch(() => undefined).then(() => this.#try('replace', name, () => this.#replace(name, bytes)));
-    this.#replacing.set(name, work);
-    try {
-      await work;
-    } finally {
-      if (this.#replacing.get(name) === work) this.#replacing.delete(name);
-    }
+    return this.#replacing.run(name, () => this.#try('replace', name, () => this.#replace(name, bytes)));
   }
 
   async #replace(name: string, bytes: Uint8Array): Promise<void> {
@@ -274,7 +271,7 @@ export class RealDisk implements Disk {
     try {
       return await work(at);
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT' && !(await this.#rootIsThere())) throw missingDisk(at);
+      if (isAbsence(error) && !(await this.#rootIsThere())) throw missingDisk(at);
       throw diskError(error, at);
     }
   }
@@ -284,7 +281,7 @@ export class RealDisk implements Disk {
     try {
       return await work;
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT' && (await this.#rootIsThere())) return undefined;
+      if (isAbsence(error) && (await this.#rootIsThere())) return undefined;
       throw error;
     }
   }
@@ -320,4 +317,9 @@ export class RealDisk implements Disk {
       await calls.closeFd(fd).catch(() => undefined);
     }
   }
+}
+
+function isAbsence(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === 'ENOENT' || errno === 'ENOTDIR';
 }

@@ -20,7 +20,7 @@ import {
   giveDirectSlot,
   takeDirectSlot,
 } from './direct-buffers.ts';
-import type { DiskFile, UncachedRead } from './disk.ts';
+import type { DiskFile, OpenMode, UncachedRead } from './disk.ts';
 import { readSizeBytesMax } from './disk.ts';
 import { closedFile, diskError, errnoOf, poisonedFile, tooLarge } from './disk-errors.ts';
 import type { FileHealth } from './file-health.ts';
@@ -49,6 +49,7 @@ const gatherPartBytesMin = 4096;
 export type RealFileParts = {
   readonly path: string;
   readonly label: string;
+  readonly mode: OpenMode;
   readonly fd: number;
   readonly health: FileHealth;
   /** How to open the same file past the page cache: flags without access mode, or undefined where there is no such way. */
@@ -59,6 +60,7 @@ export type RealFileParts = {
 export class RealFile implements DiskFile {
   readonly path: string;
   readonly #label: string;
+  readonly #mode: OpenMode;
   readonly #fd: number;
   readonly #health: FileHealth;
   readonly #directFlags: number | undefined;
@@ -73,6 +75,7 @@ export class RealFile implements DiskFile {
   constructor(parts: RealFileParts) {
     this.path = parts.path;
     this.#label = parts.label;
+    this.#mode = parts.mode;
     this.#fd = parts.fd;
     this.#health = parts.health;
     this.#directFlags = parts.directFlags;
@@ -97,7 +100,8 @@ export class RealFile implements DiskFile {
     });
   }
 
-  write(offset: number, parts: readonly Uint8Array[]): Promise<void> {
+  async write(offset: number, parts: readonly Uint8Array[]): Promise<void> {
+    assert(this.#mode !== 'read', 'a file is written only when it was opened for it');
     assert(Number.isSafeInteger(offset) && offset >= 0, 'a write begins inside the file');
     return this.#use('write', async () => {
       this.#checkHealthy('write');
@@ -123,7 +127,8 @@ export class RealFile implements DiskFile {
     });
   }
 
-  truncate(sizeBytes: number): Promise<void> {
+  async truncate(sizeBytes: number): Promise<void> {
+    assert(this.#mode !== 'read', 'a file is cut only when it was opened for it');
     assert(Number.isSafeInteger(sizeBytes) && sizeBytes >= 0, 'a file has a size');
     return this.#use('truncate', () => {
       this.#checkHealthy('truncate');
