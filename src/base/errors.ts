@@ -37,8 +37,14 @@ export const errorRegistry = {
   PASSPHRASE_WRONG: { retry: 'never', hint: 'try the passphrase that was given at the export' },
   DATABASE_NEWER: { retry: 'never', hint: 'the database was written by a newer version: upgrade this one' },
   DATABASE_FAILED: { retry: 'later', hint: 'check the database; packs are not touched: stele rebuild restores it' },
-  CATALOG_AHEAD: { retry: 'never', hint: 'the catalog knows records that no disk holds: attach the missing disk, or run: stele rebuild' },
-  CLOCK_AHEAD: { retry: 'later', hint: 'the data carries times ahead of this clock: set the clock, or start with --accept-clock' },
+  CATALOG_AHEAD: {
+    retry: 'never',
+    hint: 'the catalog knows records that no disk holds: attach the missing disk, or run: stele rebuild',
+  },
+  CLOCK_AHEAD: {
+    retry: 'later',
+    hint: 'the data carries times ahead of this clock: set the clock, or start with --accept-clock',
+  },
   LIMIT_EXCEEDED: { retry: 'never', hint: 'the named limit holds: see docs/limits.md' },
   BUSY: { retry: 'later', hint: 'try again shortly' },
   CLOSED: { retry: 'later', hint: 'the archive is stopping' },

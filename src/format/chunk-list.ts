@@ -38,7 +38,10 @@ assert(listHeadBytes + listChildrenMax * listChildBytes <= chunkSizeBytesMax, 'a
 export function encodeChunkList(list: ChunkList): Uint8Array {
   assert(list.children.length > 0 && list.children.length <= listChildrenMax, 'a list keeps to its limit of children');
   assert(list.level >= 1 && list.level <= listLevelMax, 'a list has a level within the limit');
-  assert(list.sizeBytes === list.children.reduce((sum, child) => sum + child.sizeBytes, 0), 'a list is as long as its children');
+  assert(
+    list.sizeBytes === list.children.reduce((sum, child) => sum + child.sizeBytes, 0),
+    'a list is as long as its children',
+  );
   const bytes = new Uint8Array(listHeadBytes + list.children.length * listChildBytes);
   const view = viewOf(bytes);
   view.setUint16(0, listVersion, true);

@@ -98,4 +98,3 @@ export function groupPaddingBytes(sizeBytes: number): number {
   const withCommit = sizeBytes + commitSizeBytes;
   return (blockSizeBytes - (withCommit % blockSizeBytes)) % blockSizeBytes;
 }
-

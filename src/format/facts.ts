@@ -114,7 +114,9 @@ function jsonBytes(json: Json): Uint8Array {
 }
 
 /** Any entry, event or site row; `unknown` for a type of a later version, which is kept and passed over. */
-export function decodeFact(bytes: Uint8Array): ObjectEntry | FactEvent | SiteRow | { readonly type: 'unknown'; readonly name: string } {
+export function decodeFact(
+  bytes: Uint8Array,
+): ObjectEntry | FactEvent | SiteRow | { readonly type: 'unknown'; readonly name: string } {
   const json = parseJson(bytes);
   if (typeof json.v === 'number' && json.v > entryVersion) {
     throw new ArchiveError('PACK_NEWER', `a record of type ${String(json.type).slice(0, 32)} has version ${json.v}`);
@@ -139,7 +141,11 @@ export function decodeFact(bytes: Uint8Array): ObjectEntry | FactEvent | SiteRow
         createdMs: Number(digits(json, 'created')),
       };
     case 'imported':
-      return { type: 'imported', number: Number(digits(json, 'number')), generation: BigInt(digits(json, 'generation')) };
+      return {
+        type: 'imported',
+        number: Number(digits(json, 'number')),
+        generation: BigInt(digits(json, 'generation')),
+      };
     case 'released':
       return { type: 'released', pack: text(json, 'pack'), into: list(json, 'into').map(String) };
     case 'site':

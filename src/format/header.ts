@@ -50,7 +50,8 @@ export function encodeHeader(header: PackHeader): Uint8Array {
 }
 
 export function decodeHeader(bytes: Uint8Array): PackHeader {
-  if (bytes.byteLength < blockSizeBytes) throw new ArchiveError('PACK_TRUNCATED', 'the pack is shorter than its header');
+  if (bytes.byteLength < blockSizeBytes)
+    throw new ArchiveError('PACK_TRUNCATED', 'the pack is shorter than its header');
   const view = viewOf(bytes);
   if (!packMark.every((byte, index) => bytes[index] === byte)) {
     throw new ArchiveError('PACK_CORRUPT', 'the file does not begin as a pack does');
@@ -62,7 +63,8 @@ export function decodeHeader(bytes: Uint8Array): PackHeader {
     throw new ArchiveError('PACK_CORRUPT', "the pack's header fails its checksum");
   }
   const name = packClassName(view.getUint16(10, true));
-  if (name === undefined) throw new ArchiveError('PACK_NEWER', `the pack has the unknown class ${view.getUint16(10, true)}`);
+  if (name === undefined)
+    throw new ArchiveError('PACK_NEWER', `the pack has the unknown class ${view.getUint16(10, true)}`);
   return {
     class: name,
     pack: idOfBytes(bytes.subarray(16, 32)) as PackId,

@@ -57,7 +57,11 @@ export function decodeIndexRow(bytes: Uint8Array, index: number): IndexRow {
     offset: view.getUint32(24, true) * recordAlignBytes,
     sizeBytes: view.getUint32(28, true),
     kind: view.getUint16(32, true),
-    group: { tenant: view.getUint32(36, true) as TenantId, year: view.getUint16(34, true), group: view.getBigUint64(40, true) },
+    group: {
+      tenant: view.getUint32(36, true) as TenantId,
+      year: view.getUint16(34, true),
+      group: view.getBigUint64(40, true),
+    },
     hybrid: view.getBigUint64(48, true),
     plainSizeBytes: view.getUint32(56, true),
     codec: view.getUint16(60, true),

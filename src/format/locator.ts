@@ -91,7 +91,8 @@ export function encodeLocator(locator: Locator): Uint8Array {
 
 /** undefined: these bytes are no locator, so the pack is open or cut short. Throws for a damaged or newer one. */
 export function decodeLocator(bytes: Uint8Array): Locator | undefined {
-  if (bytes.byteLength !== blockSizeBytes || !locatorMark.every((byte, index) => bytes[index] === byte)) return undefined;
+  if (bytes.byteLength !== blockSizeBytes || !locatorMark.every((byte, index) => bytes[index] === byte))
+    return undefined;
   const view = viewOf(bytes);
   const version = view.getUint16(8, true);
   if (version > formatVersion) throw new ArchiveError('PACK_NEWER', `the pack has format version ${version}`);

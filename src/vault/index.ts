@@ -1,0 +1,37 @@
+// vault: durability. What it acknowledges is on as many disks as asked and is found again after any crash.
+//
+// `Vault.stream(name).append`, `contentWriter`, `say`: durable and applied when they resolve; not safe to repeat blindly (a repeat stores
+// again); COPIES_TOO_FEW, DISK_*, KEY_SHREDDED, DATABASE_FAILED, CLOSED. `open`, `contents`: safe to repeat; RECORD_LOST, RECORD_UNKNOWN,
+// DISK_MISSING, KEY_SHREDDED. `care`: verify, repair, release; safe to repeat.
+
+export type { Draft, DurableFact, DurableGroup } from './append-queue.ts';
+export { AppendQueue } from './append-queue.ts';
+export type { CopyReport, Pace, RepairReport } from './care.ts';
+export { Care } from './care.ts';
+export type { ContentInfo, OpenedRecord } from './content-reader.ts';
+export { ContentReader } from './content-reader.ts';
+export type { Content, ContentHints, FactDraft } from './content-writer.ts';
+export { ContentWriter } from './content-writer.ts';
+export type { VaultLimits } from './limits.ts';
+export { vaultLimitsDefault } from './limits.ts';
+export type { ReadRecord } from './pack-copy.ts';
+export {
+  footerPath,
+  identityPath,
+  keyringPath,
+  markPath,
+  openFolder,
+  openPath,
+  packsFolder,
+  sealedPath,
+} from './paths.ts';
+export type { FoundRecord } from './record-reader.ts';
+export type { RecoveryLoss, RecoveryReport } from './recovery.ts';
+export type { CounterName, PackFacts, Placement, PlacementKind, Run } from './register.ts';
+export { Register } from './register.ts';
+export type { StoreDisk } from './store-disk.ts';
+export { enrolDisk, joinDisk, readIdentity } from './store-disk.ts';
+export { vaultMigrations, vaultTables } from './tables.ts';
+export type { StorageClass, VaultEvent, VaultOptions } from './vault.ts';
+export { Vault } from './vault.ts';
+export type { Problem, ProblemKind } from './verify-pack.ts';

@@ -1,0 +1,218 @@
+// PackKeeper: what becomes of a pack that takes no more records: footer, footer files, register, and out of the open folder.
+//
+// Invariants: in this order, each step durable before the next: footer and locator on every good copy; footer files on two disks; the
+// register's checkpoint; the move to the sealed folder. A crash between two steps leaves what recovery finishes. A copy whose sync failed is
+// never written again: it is replaced by a new file made from what it, or its mirror, acknowledged.
+
+import { ArchiveError, assert, defined, type HybridClock } from '../base/index.ts';
+import type { DiskFile } from '../disk/index.ts';
+import { blockSizeBytes, decodeLocator, encodeHeader, type Locator } from '../format/index.ts';
+import type { OpenIndex } from './open-index.ts';
+import type { PackPlan } from './pack-writer.ts';
+import { footerFolder, footerPath, openPath, partSuffix, sealedFolder, sealedPath } from './paths.ts';
+import type { Placement, Register, Run } from './register.ts';
+import { footerParts, type SealSource, writeFooter } from './seal-pack.ts';
+import type { Shelf } from './shelf.ts';
+import type { StoreDisk } from './store-disk.ts';
+
+export const footerCopies = 2;
+const copyWindowBytes = 4 * 1024 * 1024;
+
+export type OpenCopy = { readonly store: StoreDisk; readonly file: DiskFile; readonly good: boolean };
+
+export type ClosedPack = {
+  readonly plan: PackPlan;
+  readonly index: OpenIndex;
+  readonly endOffset: number;
+  readonly commitOffset: number | undefined;
+  readonly groupCount: number;
+  /** Files in the open folder. A good one holds all groups and may be written to. */
+  readonly copies: readonly OpenCopy[];
+};
+
+export class PackKeeper {
+  readonly #shelf: Shelf;
+  readonly #register: Register;
+  readonly #hybrid: HybridClock;
+
+  constructor(shelf: Shelf, register: Register, hybrid: HybridClock) {
+    this.#shelf = shelf;
+    this.#register = register;
+    this.#hybrid = hybrid;
+  }
+
+  /** Seals a pack whose records are all durable. Safe to repeat until it resolves. Closes its files. */
+  async seal(closed: ClosedPack): Promise<Locator> {
+    assert(closed.index.count > 0, 'a pack that is sealed holds a record');
+    const { pack } = closed.plan;
+    let copies = closed.copies.filter((copy) => copy.good);
+    if (copies.length === 0) copies = [await this.#evacuate(closed)];
+    const sealed = this.#hybrid.next();
+    const tried = await this.#writeFooters(closed, copies, sealed);
+    const locator = await locatorOf(defined(tried[0], 'a copy that was sealed').file);
+    const placements: Omit<Placement, 'pack'>[] = tried.map(({ store }) => ({
+      disk: store.id,
+      kind: 'pack' as const,
+      state: 'good' as const,
+      verifiedMs: 0,
+    }));
+    placements.push(...(await this.#writeFooterFiles(tried, locator)));
+    await this.finish(
+      locator,
+      closed.index.runs(),
+      placements,
+      tried.map((copy) => copy.store),
+    );
+    for (const copy of [...closed.copies, ...tried]) await copy.file.close();
+    for (const copy of closed.copies) {
+      if (!tried.some((each) => each.store === copy.store))
+        await copy.store.disk.remove(openPath(pack)).catch(() => undefined);
+    }
+    return locator;
+  }
+
+  /** The last two steps: the register, then the sealed folder. Recovery calls it for packs that a crash left between the two. */
+  async finish(
+    locator: Locator,
+    runs: readonly Run[],
+    placements: readonly Omit<Placement, 'pack'>[],
+    stores: readonly StoreDisk[],
+  ): Promise<void> {
+    await this.#register.registerPack(
+      {
+        pack: locator.pack,
+        class: locator.class,
+        sizeBytes: locator.packSizeBytes,
+        recordCount: locator.recordCount,
+        factCount: locator.factCount,
+        created: locator.hybridLeast,
+        sealed: locator.sealed,
+        hybridGreatest: locator.hybridGreatest,
+        root: locator.root,
+      },
+      runs,
+      placements,
+    );
+    await this.#register.count('seals', 1);
+    await this.#register.checkpoint();
+    for (const store of stores) {
+      await store.disk.makeFolder(sealedFolder(locator.pack));
+      if ((await store.disk.stat(openPath(locator.pack))) === undefined) continue;
+      await store.disk.rename(openPath(locator.pack), sealedPath(locator.pack));
+    }
+  }
+
+  /** Writes a file of this footer on disks until two have one. What fails is left to `repair`. */
+  async #writeFooterFiles(copies: readonly OpenCopy[], locator: Locator): Promise<Omit<Placement, 'pack'>[]> {
+    const source = defined(copies[0], 'a copy that was sealed').file;
+    const placements: Omit<Placement, 'pack'>[] = [];
+    for (const store of this.#shelf.writable()) {
+      if (placements.length === footerCopies) break;
+      try {
+        await writeFooterFile(store, source, locator);
+        placements.push({ disk: store.id, kind: 'footer', state: 'good', verifiedMs: 0 });
+      } catch (error) {
+        store.failureCount += 1;
+        if (placements.length === 0 && store === this.#shelf.writable().at(-1)) throw error;
+      }
+    }
+    return placements;
+  }
+
+  async #writeFooters(closed: ClosedPack, copies: readonly OpenCopy[], sealed: bigint): Promise<OpenCopy[]> {
+    let good = [...copies];
+    let failure: unknown;
+    const onEach = async (work: (copy: OpenCopy) => Promise<void>): Promise<void> => {
+      const done = await Promise.allSettled(good.map(work));
+      done.forEach((each) => {
+        if (each.status === 'rejected') failure = each.reason;
+      });
+      good = good.filter((_, index) => done[index]?.status === 'fulfilled');
+      if (good.length === 0) throw failure;
+    };
+    // Whatever lies behind the last acknowledged group was never promised.
+    await onEach((copy) => copy.file.truncate(closed.endOffset));
+    const source: SealSource = {
+      plan: closed.plan,
+      index: closed.index,
+      endOffset: closed.endOffset,
+      commitOffset: closed.commitOffset,
+      groupCount: closed.groupCount,
+      read: (offset, length) => defined(good[0], 'a copy that is good').file.read(offset, length),
+    };
+    await writeFooter(source, sealed, (offset, parts) => onEach((copy) => copy.file.write(offset, parts)));
+    await onEach((copy) => copy.file.sync());
+    return good;
+  }
+
+  /** A new file with everything that was acknowledged, on whichever disk takes it, read from copies that may no longer be written. */
+  async #evacuate(closed: ClosedPack): Promise<OpenCopy> {
+    const { pack } = closed.plan;
+    let failure: unknown = new ArchiveError('COPIES_TOO_FEW', `no disk takes a new copy of pack ${pack}`);
+    for (const store of this.#shelf.writable()) {
+      const path = `${openPath(pack)}${partSuffix}`;
+      try {
+        await store.disk.remove(path);
+        const file = await store.disk.open(path, 'create');
+        await this.#copyGroups(closed, file);
+        await file.sync();
+        await file.close();
+        const old = closed.copies.find((copy) => copy.store === store);
+        if (old !== undefined) await old.file.close();
+        // The name of the poisoned file goes to the new one; nobody writes the old one again.
+        await store.disk.rename(path, openPath(pack));
+        return { store, file: await store.disk.open(openPath(pack), 'write'), good: true };
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  async #copyGroups(closed: ClosedPack, to: DiskFile): Promise<void> {
+    await to.write(0, [encodeHeader(closed.plan)]);
+    for (let offset = blockSizeBytes; offset < closed.endOffset; offset += copyWindowBytes) {
+      const length = Math.min(copyWindowBytes, closed.endOffset - offset);
+      let bytes: Uint8Array | undefined;
+      let failure: unknown;
+      for (const copy of closed.copies) {
+        try {
+          const read = await copy.file.read(offset, length);
+          if (read.byteLength === length) bytes = read;
+        } catch (error) {
+          failure = error;
+        }
+        if (bytes !== undefined) break;
+      }
+      if (bytes === undefined)
+        throw failure ?? new ArchiveError('PACK_TRUNCATED', `pack ${closed.plan.pack} ends early`);
+      await to.write(offset, [bytes]);
+    }
+  }
+}
+
+async function locatorOf(file: DiskFile): Promise<Locator> {
+  const sizeBytes = await file.sizeBytes();
+  const locator = decodeLocator(await file.read(sizeBytes - blockSizeBytes, blockSizeBytes));
+  // The same fact from two sides: what was just written is decoded again before anybody relies on it.
+  return defined(locator, 'a pack that was sealed ends in a locator');
+}
+
+/** Makes or replaces the footer file of a sealed pack on this disk. Durable. */
+export async function writeFooterFile(store: StoreDisk, source: DiskFile, locator: Locator): Promise<void> {
+  await store.disk.makeFolder(footerFolder(locator.pack));
+  const path = footerPath(locator.pack);
+  await store.disk.remove(`${path}${partSuffix}`);
+  const file = await store.disk.open(`${path}${partSuffix}`, 'create');
+  try {
+    let offset = 0;
+    for await (const part of await footerParts(source, locator)) {
+      await file.write(offset, [part]);
+      offset += part.byteLength;
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await store.disk.rename(`${path}${partSuffix}`, path);
+}

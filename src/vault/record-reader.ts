@@ -1,0 +1,227 @@
+// RecordReader: a record by its id, from whichever copy is good.
+//
+// Invariants: every read checks the record, whole; a bad copy is answered from a good one, mended in place and counted; when no copy is good
+// the error says which record of which packs is lost, or which disks must be attached. No record is read through another.
+
+import {
+  ArchiveError,
+  bytesEqual,
+  concatBytes,
+  type DiskId,
+  type ErrorCode,
+  isArchiveError,
+  type PackId,
+  type RecordId,
+  recordIdText,
+} from '../base/index.ts';
+import { type IndexRow, type Locator, recordSpanBytes } from '../format/index.ts';
+import { Recent } from './cache.ts';
+import type { VaultLimits } from './limits.ts';
+import { indexPlaceOf, PackCopy, type ReadRecord, rowIn, splitRecord } from './pack-copy.ts';
+import type { PackWriter } from './pack-writer.ts';
+import { sealedPath } from './paths.ts';
+import { zeroBytes } from './record.ts';
+import type { Register } from './register.ts';
+import type { Shelf } from './shelf.ts';
+
+export type FoundRecord = ReadRecord & { readonly pack: PackId; readonly row: IndexRow };
+
+/** Opens or checks what was read; RECORD_CORRUPT or CODEC_FAULT say that this copy is bad. Bodies are not checked before. */
+export type Opener<T> = (record: ReadRecord) => T | Promise<T>;
+
+export type ReadResult<T> = { readonly found: FoundRecord; readonly value: T };
+
+type CopyRead<T> = { readonly record: ReadRecord; readonly value: T };
+
+export type ReaderHooks = {
+  /** A copy of a record failed its check, and was or was not mended from another. */
+  readonly onBadCopy: (bad: { pack: PackId; disk: DiskId; mended: boolean }) => void;
+};
+
+export class RecordReader {
+  readonly #shelf: Shelf;
+  readonly #register: Register;
+  readonly #livePacks: () => readonly PackWriter[];
+  readonly #hooks: ReaderHooks;
+  readonly #locators: Recent<PackId, Locator>;
+  readonly #pages: Recent<string, Uint8Array>;
+
+  constructor(options: {
+    shelf: Shelf;
+    register: Register;
+    /** Packs that are open, or full and not yet registered. */
+    livePacks: () => readonly PackWriter[];
+    limits: VaultLimits;
+    hooks: ReaderHooks;
+  }) {
+    this.#shelf = options.shelf;
+    this.#register = options.register;
+    this.#livePacks = options.livePacks;
+    this.#hooks = options.hooks;
+    this.#locators = new Recent(options.limits.indexPagesMax * 4);
+    this.#pages = new Recent(options.limits.indexPagesMax);
+  }
+
+  /** A record that `open` found good. RECORD_LOST, RECORD_UNKNOWN, DISK_MISSING, and what `open` throws that is no copy's fault. */
+  async read<T>(id: RecordId, open: Opener<T>): Promise<ReadResult<T>> {
+    for (const pack of this.#livePacks()) {
+      const row = pack.index.find(id);
+      if (row === undefined) continue;
+      const read = await this.#readLive(pack, row, open);
+      if (read !== undefined) return { found: { ...read.record, pack: pack.plan.pack, row }, value: read.value };
+    }
+    const packs = await this.#register.packsOfRecord(id);
+    let missing = false;
+    let named = false;
+    for (const pack of packs) {
+      const row = await this.#rowOf(pack, id).catch((error: unknown) => {
+        if (isArchiveError(error, 'DISK_MISSING')) missing = true;
+        return undefined;
+      });
+      if (row === undefined) continue;
+      named = true;
+      const { read, missing: gone } = await this.#readSealed(pack, row, open);
+      if (read !== undefined) return { found: { ...read.record, pack, row }, value: read.value };
+      missing ||= gone;
+    }
+    if (packs.length === 0)
+      throw new ArchiveError('RECORD_UNKNOWN', `no pack is known to hold record ${recordIdText(id)}`);
+    if (missing) {
+      throw new ArchiveError(
+        'DISK_MISSING',
+        `record ${recordIdText(id)} lies on a disk that is not attached (${packs.join(', ')})`,
+      );
+    }
+    const where = named ? 'every copy is damaged' : 'no index that names it is left';
+    throw new ArchiveError('RECORD_LOST', `record ${recordIdText(id)} of pack ${packs.join(', ')} is lost: ${where}`);
+  }
+
+  /** Forgets what was decoded of a pack that was replaced or removed. */
+  forget(pack: PackId): void {
+    this.#locators.delete(pack);
+    this.#pages.deleteWhere((key) => key.startsWith(pack));
+  }
+
+  async #readLive<T>(pack: PackWriter, row: IndexRow, open: Opener<T>): Promise<CopyRead<T> | undefined> {
+    for (const mirror of pack.mirrors) {
+      try {
+        return await openThis(row, await mirror.file.read(row.offset, row.sizeBytes), open);
+      } catch (error) {
+        if (!isCopyFault(error)) throw error;
+        // Sealed a moment ago: the register knows it now.
+        if (isArchiveError(error, 'CLOSED')) return undefined;
+        // The next mirror may be good. A bad one is found again, and mended, when the pack is sealed or verified.
+      }
+      this.#hooks.onBadCopy({ pack: pack.plan.pack, disk: mirror.store.id, mended: false });
+    }
+    return undefined;
+  }
+
+  async #readSealed<T>(
+    pack: PackId,
+    row: IndexRow,
+    open: Opener<T>,
+  ): Promise<{ read: CopyRead<T> | undefined; missing: boolean }> {
+    const placements = (await this.#register.placementsOf(pack)).filter((each) => each.kind === 'pack');
+    const bad: DiskId[] = [];
+    let missing = false;
+    for (const { disk } of placements) {
+      try {
+        const bytes = await this.#shelf.withFile(disk, pack, 'pack', (file) => file.read(row.offset, row.sizeBytes));
+        const read = await openThis(row, bytes, open);
+        for (const each of bad) await this.#mend(pack, each, row, read.record);
+        return { read, missing };
+      } catch (error) {
+        if (!isCopyFault(error)) throw error;
+        if (isArchiveError(error, 'DISK_MISSING')) missing = true;
+        else bad.push(disk);
+      }
+    }
+    for (const disk of bad) this.#hooks.onBadCopy({ pack, disk, mended: false });
+    return { read: undefined, missing };
+  }
+
+  /** Writes a good record over a bad copy of it, and reads it back from the medium. */
+  async #mend(pack: PackId, disk: DiskId, row: IndexRow, good: ReadRecord): Promise<void> {
+    let mended = false;
+    try {
+      const store = this.#shelf.store(disk);
+      if (store?.state === 'present') {
+        const file = await store.disk.open(sealedPath(pack), 'write');
+        try {
+          const bytes = concatBytes([good.head.bytes, good.body]);
+          const padding = recordSpanBytes(good.head) - bytes.byteLength;
+          await file.write(row.offset, padding > 0 ? [bytes, zeroBytes(padding)] : [bytes]);
+          await file.sync();
+          mended = bytesEqual((await file.readUncached(row.offset, row.sizeBytes)).bytes, bytes);
+        } finally {
+          await file.close();
+        }
+      }
+    } catch {
+      // Not mended: the placement is marked bad below, and `repair` makes a new copy.
+    }
+    if (mended) await this.#register.count('repaired_records', 1);
+    else await this.#register.place({ pack, disk, kind: 'pack', state: 'bad', verifiedMs: 0 });
+    this.#hooks.onBadCopy({ pack, disk, mended });
+  }
+
+  /** The row that names this record in the pack's index; undefined when the pack does not hold it. */
+  async #rowOf(pack: PackId, id: RecordId): Promise<IndexRow | undefined> {
+    const cached = this.#locators.get(pack);
+    if (cached !== undefined) {
+      const number = indexPlaceOf(cached, id);
+      const rows = this.#pages.get(`${pack}/${number}`);
+      if (rows !== undefined) return rowIn(rows, id);
+    }
+    // The footer file first: it stays on a fast disk when the pack does not.
+    const placements = (await this.#register.placementsOf(pack)).sort((a, b) =>
+      a.kind === b.kind ? 0 : a.kind === 'footer' ? -1 : 1,
+    );
+    let failure: unknown;
+    for (const { disk, kind } of placements) {
+      try {
+        return await this.#shelf.withFile(disk, pack, kind, async (file) => {
+          const copy = new PackCopy(file, kind);
+          const locator = this.#locators.get(pack) ?? (await copy.locator());
+          if (locator === undefined) throw new ArchiveError('PACK_TRUNCATED', `pack ${pack} has no locator`);
+          this.#locators.set(pack, locator);
+          const number = indexPlaceOf(locator, id);
+          const place = locator.index[number];
+          if (place === undefined) return undefined;
+          const rows = await copy.indexRows(locator, place);
+          this.#pages.set(`${pack}/${number}`, rows);
+          return rowIn(rows, id);
+        });
+      } catch (error) {
+        failure = isArchiveError(failure, 'DISK_MISSING') ? failure : error;
+      }
+    }
+    throw failure ?? new ArchiveError('RECORD_LOST', `no copy of pack ${pack} is left`);
+  }
+}
+
+async function openThis<T>(row: IndexRow, bytes: Uint8Array, open: Opener<T>): Promise<CopyRead<T>> {
+  const record = splitRecord(bytes);
+  const { id } = record.head;
+  if (id.writer !== row.id.writer || id.sequence !== row.id.sequence) {
+    throw new ArchiveError('RECORD_CORRUPT', 'another record lies in its place');
+  }
+  return { record, value: await open(record) };
+}
+
+/** Failures that another copy may not have. */
+const copyFaults: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'RECORD_CORRUPT',
+  'CODEC_FAULT',
+  'DISK_IO',
+  'DISK_MISSING',
+  'FILE_MISSING',
+  'PACK_CORRUPT',
+  'PACK_TRUNCATED',
+  'CLOSED',
+]);
+
+function isCopyFault(error: unknown): boolean {
+  return error instanceof ArchiveError && copyFaults.has(error.code);
+}

@@ -1,0 +1,362 @@
+// Recovery: what a start finds on the disks, brought to a state where every pack is sealed and registered, and every fact was handed on.
+//
+// Invariants: acknowledged => found again, as long as one copy of it is whole; facts are handed on before the pack that holds them leaves the
+// open folder, so a crash during recovery repeats it; nothing is removed that could hold an acknowledged record.
+// `tails` looks at open packs alone and is quick; `reconcile` looks at every pack on every disk, and makes a lost or old database new.
+// Left out on purpose: what facts mean; the caller applies them, and applying twice changes nothing.
+
+import {
+  ArchiveError,
+  type HybridTime,
+  isArchiveError,
+  type PackId,
+  toArchiveError,
+  type WriterId,
+} from '../base/index.ts';
+import type { DiskFile } from '../disk/index.ts';
+import { decodeIndexRow, indexRowCount, isFactKind, type Locator } from '../format/index.ts';
+import { OpenIndex, runsOf } from './open-index.ts';
+import { PackCopy, type ReadRecord } from './pack-copy.ts';
+import type { PackKeeper } from './pack-keeper.ts';
+import {
+  footersFolder,
+  footerSuffix,
+  openFolder,
+  openPath,
+  packOfName,
+  packSuffix,
+  packsFolder,
+  partSuffix,
+} from './paths.ts';
+import type { Register, Run } from './register.ts';
+import type { Shelf } from './shelf.ts';
+import type { StoreDisk } from './store-disk.ts';
+import { scanTail, type TailCopy, type TailLoss } from './tail-scan.ts';
+import { Window, walkRecords } from './walk.ts';
+
+/** Takes fact records, checked but not opened, in the order of their packs. */
+export type TakeFacts = (facts: readonly ReadRecord[]) => Promise<void>;
+
+export type RecoveryLoss = TailLoss & { readonly pack: PackId };
+
+export type RecoveryReport = {
+  packCount: number;
+  factCount: number;
+  readonly losses: RecoveryLoss[];
+  /** Greatest sequence found of each writer that left an open pack. */
+  readonly writers: Map<WriterId, bigint>;
+  /** Packs that could not be read at all, and why. */
+  readonly unreadable: { readonly pack: PackId; readonly reason: ArchiveError }[];
+  hybridGreatest: HybridTime;
+};
+
+const factBatchMax = 1024;
+
+export class Recovery {
+  readonly #shelf: Shelf;
+  readonly #register: Register;
+  readonly #keeper: PackKeeper;
+  readonly #take: TakeFacts;
+  readonly report: RecoveryReport = {
+    packCount: 0,
+    factCount: 0,
+    losses: [],
+    writers: new Map(),
+    unreadable: [],
+    hybridGreatest: 0n,
+  };
+
+  constructor(options: { shelf: Shelf; register: Register; keeper: PackKeeper; take: TakeFacts }) {
+    this.#shelf = options.shelf;
+    this.#register = options.register;
+    this.#keeper = options.keeper;
+    this.#take = options.take;
+  }
+
+  /** Seals and registers what lies in the open folders. */
+  async tails(): Promise<void> {
+    const packs = new Map<PackId, StoreDisk[]>();
+    for (const store of this.#shelf.writable()) {
+      for (const name of await store.disk.list(openFolder)) {
+        if (name.endsWith(partSuffix)) await store.disk.remove(`${openFolder}/${name}`);
+        const pack = packOfName(name, packSuffix);
+        if (pack !== undefined) packs.set(pack, [...(packs.get(pack) ?? []), store]);
+      }
+    }
+    for (const [pack, stores] of packs) await this.#tail(pack, stores);
+  }
+
+  async #tail(pack: PackId, stores: readonly StoreDisk[]): Promise<void> {
+    const copies: TailCopy[] = [];
+    for (const store of stores) {
+      try {
+        copies.push({ store, file: await store.disk.open(openPath(pack), 'write') });
+      } catch (error) {
+        this.#unreadable(pack, error);
+      }
+    }
+    try {
+      const sealed = await this.#sealedCopies(copies);
+      if (sealed !== undefined) await this.#finishSealed(sealed.locator, sealed.copies);
+      else await this.#sealTail(pack, copies);
+    } catch (error) {
+      this.#unreadable(pack, error);
+    } finally {
+      for (const copy of copies) await copy.file.close();
+    }
+  }
+
+  #unreadable(pack: PackId, error: unknown): void {
+    if (isArchiveError(error, 'CLOSED')) throw error;
+    if (!(error instanceof ArchiveError)) throw error;
+    this.report.unreadable.push({ pack, reason: toArchiveError(error, 'INTERNAL', 'recovery failed') });
+  }
+
+  async #sealedCopies(copies: readonly TailCopy[]): Promise<{ locator: Locator; copies: TailCopy[] } | undefined> {
+    const good: TailCopy[] = [];
+    let locator: Locator | undefined;
+    for (const copy of copies) {
+      const own = await new PackCopy(copy.file).locator().catch((error: unknown) => {
+        if (isArchiveError(error, 'PACK_NEWER')) throw error;
+        return undefined;
+      });
+      if (own === undefined) continue;
+      // Sealing again after a crash makes another footer: copies agree only when their footers do.
+      if (locator !== undefined && Buffer.compare(own.footerDigest, locator.footerDigest) !== 0) continue;
+      locator = own;
+      good.push(copy);
+    }
+    return locator === undefined ? undefined : { locator, copies: good };
+  }
+
+  async #finishSealed(locator: Locator, copies: readonly TailCopy[]): Promise<void> {
+    const file = (copies[0] as TailCopy).file;
+    const placements = copies.map(({ store }) => ({
+      disk: store.id,
+      kind: 'pack' as const,
+      state: 'good' as const,
+      verifiedMs: 0,
+    }));
+    await this.#adopt(locator, new PackCopy(file), async (runs) => {
+      await this.#keeper.finish(
+        locator,
+        runs,
+        placements,
+        copies.map((copy) => copy.store),
+      );
+    });
+    for (const run of await this.#register.runsOf(locator.pack)) this.#noteWriter(run.writer, run.last);
+  }
+
+  async #sealTail(pack: PackId, copies: readonly TailCopy[]): Promise<void> {
+    const scan = await scanTail(copies);
+    if (scan === undefined) {
+      for (const copy of copies) await copy.store.disk.remove(openPath(pack));
+      return;
+    }
+    const source = copies.find((copy) => scan.whole.has(copy)) ?? (copies[0] as TailCopy);
+    await this.#handOn(scan.index, async (offset, sizeBytes) => {
+      for (const copy of [source, ...copies]) {
+        const found = await new PackCopy(copy.file).recordAt(offset, sizeBytes).catch(() => undefined);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    });
+    for (const loss of scan.losses) this.report.losses.push({ ...loss, pack });
+    this.#observe(scan.hybridGreatest);
+    for (const run of scan.index.runs()) this.#noteWriter(run.writer, run.last);
+    const { header } = scan;
+    await this.#keeper.seal({
+      plan: { ...header, createdMonotonicMs: 0 },
+      index: scan.index,
+      endOffset: scan.endOffset,
+      commitOffset: scan.commitOffset,
+      groupCount: scan.groupCount,
+      copies: copies.map((copy) => ({ ...copy, good: scan.whole.has(copy) })),
+    });
+    this.report.packCount += 1;
+  }
+
+  #noteWriter(writer: WriterId, last: bigint): void {
+    const known = this.report.writers.get(writer) ?? 0n;
+    if (last > known) this.report.writers.set(writer, last);
+  }
+
+  #observe(time: HybridTime): void {
+    if (time > this.report.hybridGreatest) this.report.hybridGreatest = time;
+  }
+
+  async #handOn(
+    index: OpenIndex,
+    read: (offset: number, sizeBytes: number) => Promise<ReadRecord | undefined>,
+  ): Promise<void> {
+    let batch: ReadRecord[] = [];
+    for (const row of index.rows()) {
+      if (!isFactKind(row.kind)) continue;
+      const record = await read(row.offset, row.sizeBytes);
+      if (record === undefined) continue;
+      batch.push(record);
+      if (batch.length < factBatchMax) continue;
+      await this.#give(batch);
+      batch = [];
+    }
+    await this.#give(batch);
+  }
+
+  async #give(batch: readonly ReadRecord[]): Promise<void> {
+    if (batch.length === 0) return;
+    this.report.factCount += batch.length;
+    await this.#take(batch);
+  }
+
+  /**
+   * Looks at every pack and footer file on every disk, registers those that are not, and hands on the facts of those it registers.
+   * `fromMedia`: packs whose footer is gone are walked whole, and facts are taken from their records.
+   */
+  async reconcile(options: { fromMedia: boolean; onPack?: (done: number) => void }): Promise<void> {
+    let done = 0;
+    for await (const { pack, found } of this.#packsOnDisks()) {
+      const known = await this.#register.pack(pack);
+      try {
+        await this.#reconcilePack(pack, found, known === undefined, options.fromMedia);
+      } catch (error) {
+        this.#unreadable(pack, error);
+      }
+      done += 1;
+      options.onPack?.(done);
+    }
+  }
+
+  /** Packs by the folder of their first two digits, so that what is held in memory is a 256th of all names. */
+  async *#packsOnDisks(): AsyncGenerator<{ pack: PackId; found: FoundFile[] }> {
+    for (let prefix = 0; prefix < 256; prefix += 1) {
+      const digits = prefix.toString(16).padStart(2, '0');
+      const packs = new Map<PackId, FoundFile[]>();
+      for (const store of this.#shelf.present()) {
+        for (const [folder, suffix, kind] of [
+          [packsFolder, packSuffix, 'pack'],
+          [footersFolder, footerSuffix, 'footer'],
+        ] as const) {
+          for (const name of await store.disk.list(`${folder}/${digits}`)) {
+            const pack = packOfName(name, suffix);
+            if (pack !== undefined)
+              packs.set(pack, [...(packs.get(pack) ?? []), { store, kind, path: `${folder}/${digits}/${name}` }]);
+          }
+        }
+      }
+      for (const pack of [...packs.keys()].sort()) yield { pack, found: packs.get(pack) as FoundFile[] };
+    }
+  }
+
+  async #reconcilePack(pack: PackId, found: readonly FoundFile[], isNew: boolean, fromMedia: boolean): Promise<void> {
+    const opened: (FoundFile & { file: DiskFile; locator: Locator | undefined })[] = [];
+    try {
+      for (const each of found) {
+        const file = await each.store.disk.open(each.path, 'read').catch(() => undefined);
+        if (file === undefined) continue;
+        const locator = await new PackCopy(file, each.kind).locator().catch((error: unknown) => {
+          if (isArchiveError(error, 'PACK_NEWER')) throw error;
+          return undefined;
+        });
+        opened.push({ ...each, file, locator });
+      }
+      const placements = opened.map((each) => ({
+        disk: each.store.id,
+        kind: each.kind,
+        state: each.locator?.pack === pack ? ('good' as const) : ('bad' as const),
+        verifiedMs: 0,
+      }));
+      if (!isNew) {
+        for (const placement of placements) {
+          const before = (await this.#register.placementsOf(pack)).find(
+            (each) => each.disk === placement.disk && each.kind === placement.kind,
+          );
+          if (before === undefined) await this.#register.place({ ...placement, pack });
+        }
+        return;
+      }
+      for (const kind of ['footer', 'pack'] as const) {
+        for (const each of opened) {
+          if (each.kind !== kind || each.locator?.pack !== pack) continue;
+          const { locator } = each;
+          const adopted = await this.#adopt(locator, new PackCopy(each.file, kind), async (runs) => {
+            await this.#keeper.finish(locator, runs, placements, []);
+          }).then(
+            () => true,
+            (error: unknown) => {
+              if (isArchiveError(error, 'PACK_CORRUPT') || isArchiveError(error, 'RECORD_CORRUPT')) return false;
+              throw error;
+            },
+          );
+          if (adopted) return;
+        }
+      }
+      if (!fromMedia)
+        throw new ArchiveError('PACK_CORRUPT', `pack ${pack} has no whole footer on any disk`, {
+          hint: 'run: stele rebuild --from-media',
+        });
+      for (const each of opened) await each.file.close();
+      await this.#salvage(pack, found);
+    } finally {
+      for (const each of opened) await each.file.close();
+    }
+  }
+
+  /** Hands on the facts of a sealed pack from its footer, then lets `register` note it. */
+  async #adopt(locator: Locator, copy: PackCopy, register: (runs: Run[]) => Promise<void>): Promise<void> {
+    const runs: Run[] = [];
+    for (const place of locator.index) {
+      const rows = await copy.indexRows(locator, place);
+      const ids = (function* all(): Generator<{ id: ReturnType<typeof decodeIndexRow>['id'] }> {
+        for (let index = 0; index < indexRowCount(rows); index += 1) yield decodeIndexRow(rows, index);
+      })();
+      for (const run of runsOf(ids)) {
+        const last = runs.at(-1);
+        if (last !== undefined && last.writer === run.writer && last.last + 1n === run.first)
+          runs[runs.length - 1] = { ...last, last: run.last };
+        else runs.push(run);
+      }
+    }
+    const from = copy.offsetInFile(locator, locator.footerOffset);
+    const to = from + locator.footerSizeBytes;
+    const window = new Window((offset, length) => copy.file.read(offset, length), to);
+    let batch: ReadRecord[] = [];
+    let count = 0;
+    for await (const each of walkRecords({ window, from, to, bodies: (head) => isFactKind(head.kind) })) {
+      if (each.kind === 'damage' || (each.kind === 'record' && !each.bodyGood)) {
+        throw new ArchiveError('PACK_CORRUPT', `the footer of pack ${locator.pack} is damaged`);
+      }
+      if (each.kind !== 'record' || !isFactKind(each.head.kind)) continue;
+      batch.push({ head: each.head, body: each.body });
+      count += 1;
+      if (batch.length < factBatchMax) continue;
+      await this.#give(batch);
+      batch = [];
+    }
+    if (count !== locator.factCount)
+      throw new ArchiveError('PACK_CORRUPT', `the footer of pack ${locator.pack} lacks records`);
+    await this.#give(batch);
+    this.#observe(locator.hybridGreatest);
+    await register(runs);
+    this.report.packCount += 1;
+  }
+
+  /** A pack whose footer is gone is an open pack again: what its groups hold, from all copies together, is sealed anew. */
+  async #salvage(pack: PackId, found: readonly FoundFile[]): Promise<void> {
+    const copies: TailCopy[] = [];
+    try {
+      for (const { store, kind, path } of found) {
+        if (kind !== 'pack') continue;
+        await store.disk.rename(path, openPath(pack));
+        copies.push({ store, file: await store.disk.open(openPath(pack), 'write') });
+      }
+      if (copies.length === 0)
+        throw new ArchiveError('PACK_CORRUPT', `the footer file of pack ${pack} is damaged and no copy is attached`);
+      await this.#sealTail(pack, copies);
+    } finally {
+      for (const copy of copies) await copy.file.close();
+    }
+  }
+}
+
+type FoundFile = { readonly store: StoreDisk; readonly kind: 'pack' | 'footer'; readonly path: string };

@@ -1,0 +1,383 @@
+// The register: which packs there are, where their copies lie, and which sequences of which writer each holds.
+//
+// Invariants: a view, rebuilt from the disks at any time (recovery.ts); a sealed pack is registered in one transaction with its runs and
+// placements, before its file leaves the open folder. A run is an unbroken stretch of one writer's sequences in one pack, so the
+// register grows with packs and not with records; the place within a pack is in its footer's index.
+
+import {
+  bytesOfId,
+  defined,
+  type DiskId,
+  type HybridTime,
+  idOfBytes,
+  type PackId,
+  type RecordId,
+  type WriterId,
+} from '../base/index.ts';
+import { type PackClassName, packClass, packClassNames } from '../format/index.ts';
+import type { Sql, SqlTx } from '../sql/index.ts';
+
+export type PlacementKind = 'pack' | 'footer';
+export type PlacementState = 'good' | 'bad';
+
+export type Placement = {
+  readonly pack: PackId;
+  readonly disk: DiskId;
+  readonly kind: PlacementKind;
+  readonly state: PlacementState;
+  /** When every byte of it was last read back and found good; 0: never. */
+  readonly verifiedMs: number;
+};
+
+export type PackFacts = {
+  readonly pack: PackId;
+  readonly class: PackClassName;
+  readonly sizeBytes: number;
+  readonly recordCount: number;
+  readonly factCount: number;
+  readonly created: HybridTime;
+  readonly sealed: HybridTime;
+  readonly hybridGreatest: HybridTime;
+  readonly root: Uint8Array;
+};
+
+export type Run = { readonly writer: WriterId; readonly first: bigint; readonly last: bigint };
+
+type PackRow = {
+  pack_id: Uint8Array;
+  class: bigint;
+  size_bytes: bigint;
+  record_count: bigint;
+  fact_count: bigint;
+  created: bigint;
+  sealed: bigint;
+  hybrid_greatest: bigint;
+  root: Uint8Array;
+};
+
+/** Numbers kept beside the packs: seals counted, copies repaired. */
+export type CounterName = 'seals' | 'repaired_records' | 'repaired_packs' | 'lost_records';
+
+const packColumns = 'pack_id, class, size_bytes, record_count, fact_count, created, sealed, hybrid_greatest, root';
+const kindNumbers = { pack: 1, footer: 2 } as const satisfies Record<PlacementKind, number>;
+const stateNumbers = { good: 1, bad: 2 } as const satisfies Record<PlacementState, number>;
+
+export class Register {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** All or nothing; safe to repeat with the same facts. Committed when it resolves, durable after `checkpoint`. */
+  async registerPack(
+    facts: PackFacts,
+    runs: readonly Run[],
+    placements: readonly Omit<Placement, 'pack'>[],
+  ): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      await tx.run(
+        `INSERT INTO vault_packs (${packColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (pack_id) DO NOTHING`,
+        [
+          bytesOfId(facts.pack),
+          packClass[facts.class],
+          facts.sizeBytes,
+          facts.recordCount,
+          facts.factCount,
+          facts.created,
+          facts.sealed,
+          facts.hybridGreatest,
+          facts.root,
+        ],
+      );
+      const packNo = await numberOf(tx, 'pack', facts.pack);
+      const writers = new Map<WriterId, number>();
+      for (const run of runs) {
+        if (!writers.has(run.writer)) writers.set(run.writer, await numberOf(tx, 'writer', run.writer));
+      }
+      await tx.many(
+        'INSERT INTO vault_runs (writer_no, seq_first, seq_last, pack_no) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+        runs.map((run) => [defined(writers.get(run.writer), 'a numbered writer'), run.first, run.last, packNo]),
+      );
+      for (const placement of placements) await putPlacement(tx, packNo, placement);
+    });
+  }
+
+  async place(placement: Placement): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      await putPlacement(tx, await numberOf(tx, 'pack', placement.pack), placement);
+    });
+  }
+
+  async unplace(pack: PackId, disk: DiskId, kind: PlacementKind): Promise<void> {
+    await this.#sql.run(
+      `DELETE FROM vault_placements WHERE kind = ? AND pack_no IN (SELECT pack_no FROM vault_packs WHERE pack_id = ?)
+       AND disk_no IN (SELECT disk_no FROM vault_disks WHERE disk_id = ?)`,
+      [kindNumbers[kind], bytesOfId(pack), bytesOfId(disk)],
+    );
+  }
+
+  /** Forgets a pack that was released. */
+  async removePack(pack: PackId): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      for (const table of ['vault_runs', 'vault_placements', 'vault_scrubs', 'vault_packs']) {
+        await tx.run(`DELETE FROM ${table} WHERE pack_no IN (SELECT pack_no FROM vault_packs WHERE pack_id = ?)`, [
+          bytesOfId(pack),
+        ]);
+      }
+    });
+  }
+
+  async pack(pack: PackId): Promise<PackFacts | undefined> {
+    const row = await this.#sql.one<PackRow>(
+      `SELECT ${packColumns} FROM vault_packs WHERE pack_id = ?`,
+      [bytesOfId(pack)],
+      'bigint',
+    );
+    return row === undefined ? undefined : packOfRow(row);
+  }
+
+  /** Sealed packs of a class, oldest first, a page at a time. */
+  async packsAfter(after: PackId | undefined, limit: number, ofClass?: PackClassName): Promise<PackFacts[]> {
+    const start = after === undefined ? 0 : ((await this.#packNo(after)) ?? 0);
+    const rows =
+      ofClass === undefined
+        ? await this.#sql.all<PackRow>(
+            `SELECT ${packColumns} FROM vault_packs WHERE pack_no > ? ORDER BY pack_no LIMIT ?`,
+            [start, limit],
+            'bigint',
+          )
+        : await this.#sql.all<PackRow>(
+            `SELECT ${packColumns} FROM vault_packs WHERE pack_no > ? AND class = ? ORDER BY pack_no LIMIT ?`,
+            [start, packClass[ofClass], limit],
+            'bigint',
+          );
+    return rows.map(packOfRow);
+  }
+
+  /** Packs that may hold this record. */
+  async packsOfRecord(id: RecordId): Promise<PackId[]> {
+    const rows = await this.#sql.all<{ pack_id: Uint8Array }>(
+      `SELECT p.pack_id FROM vault_runs r JOIN vault_writers w ON w.writer_no = r.writer_no JOIN vault_packs p ON p.pack_no = r.pack_no
+       WHERE w.writer_id = ? AND r.seq_first <= ? AND r.seq_last >= ? ORDER BY r.seq_first DESC LIMIT 4`,
+      [bytesOfId(id.writer), id.sequence, id.sequence],
+    );
+    return rows.map((row) => idOfBytes(row.pack_id) as PackId);
+  }
+
+  async runsOf(pack: PackId): Promise<Run[]> {
+    const rows = await this.#sql.all<{ writer_id: Uint8Array; seq_first: bigint; seq_last: bigint }>(
+      `SELECT w.writer_id, r.seq_first, r.seq_last FROM vault_runs r JOIN vault_writers w ON w.writer_no = r.writer_no
+       JOIN vault_packs p ON p.pack_no = r.pack_no WHERE p.pack_id = ? ORDER BY w.writer_id, r.seq_first`,
+      [bytesOfId(pack)],
+      'bigint',
+    );
+    return rows.map((row) => ({
+      writer: idOfBytes(row.writer_id) as WriterId,
+      first: row.seq_first,
+      last: row.seq_last,
+    }));
+  }
+
+  async placementsOf(pack: PackId): Promise<Placement[]> {
+    return this.#placements('p.pack_id = ?', [bytesOfId(pack)], 'ORDER BY l.state, d.disk_no');
+  }
+
+  /** Whole packs on these disks that were verified longest ago, those never verified first. */
+  async leastVerified(beforeMs: number, limit: number): Promise<Placement[]> {
+    return this.#placements(
+      'l.kind = 1 AND l.verified_ms < ?',
+      [beforeMs],
+      `ORDER BY l.verified_ms, l.pack_no LIMIT ${Math.floor(limit)}`,
+    );
+  }
+
+  async badPlacements(limit: number): Promise<Placement[]> {
+    return this.#placements('l.state = ?', [stateNumbers.bad], `ORDER BY l.pack_no LIMIT ${Math.floor(limit)}`);
+  }
+
+  /** Packs with fewer good copies than asked on these disks, oldest first. */
+  async packsShortOf(copies: number, kind: PlacementKind, disks: readonly DiskId[], limit: number): Promise<PackId[]> {
+    const marks = disks.map(() => '?').join(', ');
+    const counted =
+      disks.length === 0
+        ? '0'
+        : `(SELECT count(*) FROM vault_placements l JOIN vault_disks d ON d.disk_no = l.disk_no
+            WHERE l.pack_no = p.pack_no AND l.kind = ? AND l.state = 1 AND d.disk_id IN (${marks}))`;
+    const values = disks.length === 0 ? [] : [kindNumbers[kind], ...disks.map(bytesOfId)];
+    const rows = await this.#sql.all<{ pack_id: Uint8Array }>(
+      `SELECT p.pack_id FROM vault_packs p WHERE ${counted} < ? ORDER BY p.pack_no LIMIT ?`,
+      [...values, copies, limit],
+    );
+    return rows.map((row) => idOfBytes(row.pack_id) as PackId);
+  }
+
+  /** Sizes for `status`: by class, and by disk. */
+  async totals(): Promise<{
+    classes: { class: PackClassName; packCount: number; sizeBytes: number; recordCount: number }[];
+    disks: {
+      disk: DiskId;
+      kind: PlacementKind;
+      state: PlacementState;
+      packCount: number;
+      sizeBytes: number;
+      leastVerifiedMs: number;
+    }[];
+  }> {
+    const classes = await this.#sql.all<{ class: number; packs: number; bytes: number; records: number }>(
+      'SELECT class, count(*) AS packs, CAST(sum(size_bytes) AS BIGINT) AS bytes, CAST(sum(record_count) AS BIGINT) AS records FROM vault_packs GROUP BY class ORDER BY class',
+    );
+    const disks = await this.#sql.all<{
+      disk_id: Uint8Array;
+      kind: number;
+      state: number;
+      packs: number;
+      bytes: number;
+      least: number;
+    }>(
+      `SELECT d.disk_id, l.kind, l.state, count(*) AS packs, CAST(sum(p.size_bytes) AS BIGINT) AS bytes, min(l.verified_ms) AS least
+       FROM vault_placements l JOIN vault_disks d ON d.disk_no = l.disk_no JOIN vault_packs p ON p.pack_no = l.pack_no
+       GROUP BY d.disk_id, l.kind, l.state ORDER BY d.disk_id, l.kind, l.state`,
+    );
+    return {
+      classes: classes.map((row) => ({
+        class: classOf(row.class),
+        packCount: Number(row.packs),
+        sizeBytes: Number(row.bytes),
+        recordCount: Number(row.records),
+      })),
+      disks: disks.map((row) => ({
+        disk: idOfBytes(row.disk_id) as DiskId,
+        kind: Number(row.kind) === kindNumbers.pack ? 'pack' : 'footer',
+        state: Number(row.state) === stateNumbers.good ? 'good' : 'bad',
+        packCount: Number(row.packs),
+        sizeBytes: Number(row.bytes),
+        leastVerifiedMs: Number(row.least),
+      })),
+    };
+  }
+
+  async hybridGreatest(): Promise<HybridTime> {
+    const row = await this.#sql.one<{ greatest: bigint | null }>(
+      'SELECT max(hybrid_greatest) AS greatest FROM vault_packs',
+      [],
+      'bigint',
+    );
+    return row?.greatest ?? 0n;
+  }
+
+  async counter(name: CounterName): Promise<number> {
+    const row = await this.#sql.one<{ value: number }>('SELECT value FROM vault_counters WHERE name = ?', [name]);
+    return Number(row?.value ?? 0);
+  }
+
+  async count(name: CounterName, more: number): Promise<void> {
+    await this.#sql.run(
+      'INSERT INTO vault_counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = vault_counters.value + excluded.value',
+      [name, more],
+    );
+  }
+
+  /** How far the verification of a copy has come. */
+  async scrubOffset(pack: PackId, disk: DiskId): Promise<number> {
+    const row = await this.#sql.one<{ next_offset: number }>(
+      `SELECT s.next_offset FROM vault_scrubs s JOIN vault_packs p ON p.pack_no = s.pack_no JOIN vault_disks d ON d.disk_no = s.disk_no
+       WHERE p.pack_id = ? AND d.disk_id = ?`,
+      [bytesOfId(pack), bytesOfId(disk)],
+    );
+    return Number(row?.next_offset ?? 0);
+  }
+
+  async setScrubOffset(pack: PackId, disk: DiskId, offset: number): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      const values = [await numberOf(tx, 'pack', pack), await numberOf(tx, 'disk', disk)];
+      if (offset === 0) await tx.run('DELETE FROM vault_scrubs WHERE pack_no = ? AND disk_no = ?', values);
+      else {
+        await tx.run(
+          `INSERT INTO vault_scrubs (pack_no, disk_no, next_offset) VALUES (?, ?, ?)
+           ON CONFLICT (pack_no, disk_no) DO UPDATE SET next_offset = excluded.next_offset`,
+          [...values, offset],
+        );
+      }
+    });
+  }
+
+  async checkpoint(): Promise<void> {
+    await this.#sql.checkpoint();
+  }
+
+  async #packNo(pack: PackId): Promise<number | undefined> {
+    const row = await this.#sql.one<{ pack_no: number }>('SELECT pack_no FROM vault_packs WHERE pack_id = ?', [
+      bytesOfId(pack),
+    ]);
+    return row === undefined ? undefined : Number(row.pack_no);
+  }
+
+  async #placements(where: string, values: (Uint8Array | number)[], tail: string): Promise<Placement[]> {
+    const rows = await this.#sql.all<{
+      pack_id: Uint8Array;
+      disk_id: Uint8Array;
+      kind: number;
+      state: number;
+      verified_ms: number;
+    }>(
+      `SELECT p.pack_id, d.disk_id, l.kind, l.state, l.verified_ms FROM vault_placements l
+       JOIN vault_packs p ON p.pack_no = l.pack_no JOIN vault_disks d ON d.disk_no = l.disk_no WHERE ${where} ${tail}`,
+      values,
+    );
+    return rows.map((row) => ({
+      pack: idOfBytes(row.pack_id) as PackId,
+      disk: idOfBytes(row.disk_id) as DiskId,
+      kind: Number(row.kind) === kindNumbers.pack ? 'pack' : 'footer',
+      state: Number(row.state) === stateNumbers.good ? 'good' : 'bad',
+      verifiedMs: Number(row.verified_ms),
+    }));
+  }
+}
+
+function classOf(number: number | bigint): PackClassName {
+  return defined(
+    packClassNames.find((name) => packClass[name] === Number(number)),
+    'a registered class',
+  );
+}
+
+function packOfRow(row: PackRow): PackFacts {
+  return {
+    pack: idOfBytes(row.pack_id) as PackId,
+    class: classOf(row.class),
+    sizeBytes: Number(row.size_bytes),
+    recordCount: Number(row.record_count),
+    factCount: Number(row.fact_count),
+    created: row.created,
+    sealed: row.sealed,
+    hybridGreatest: row.hybrid_greatest,
+    root: row.root,
+  };
+}
+
+/** The small number that stands for a 128-bit id within the database; given on first use. */
+async function numberOf(tx: SqlTx, what: 'pack' | 'writer' | 'disk', id: string): Promise<number> {
+  const [table, number, name] = [`vault_${what}s`, `${what}_no`, `${what}_id`];
+  const bytes = bytesOfId(id);
+  const select = `SELECT ${number} AS no FROM ${table} WHERE ${name} = ?`;
+  const row = await tx.one<{ no: number }>(select, [bytes]);
+  if (row !== undefined) return Number(row.no);
+  // A pack is numbered by its own insert, which names all its columns.
+  await tx.run(`INSERT INTO ${table} (${name}) VALUES (?) ON CONFLICT DO NOTHING`, [bytes]);
+  return Number(defined(await tx.one<{ no: number }>(select, [bytes]), 'a row that was just made').no);
+}
+
+async function putPlacement(tx: SqlTx, packNo: number, placement: Omit<Placement, 'pack'>): Promise<void> {
+  await tx.run(
+    `INSERT INTO vault_placements (pack_no, disk_no, kind, state, verified_ms) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (pack_no, disk_no, kind) DO UPDATE SET state = excluded.state, verified_ms = excluded.verified_ms`,
+    [
+      packNo,
+      await numberOf(tx, 'disk', placement.disk),
+      kindNumbers[placement.kind],
+      stateNumbers[placement.state],
+      placement.verifiedMs,
+    ],
+  );
+}

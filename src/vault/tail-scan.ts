@@ -1,0 +1,190 @@
+// The scan of an open pack that its writer left behind: what was committed, from all its mirrors together.
+//
+// Invariants: recovery takes the union of the mirrors; only the last group may be torn, and is dropped when no mirror holds it whole; damage
+// before it is loss, reported with its extent, and costs only the records it touches; nothing is written here. Memory is the index of one
+// pack and a window a mirror.
+
+import { ArchiveError, bytesEqual, concatBytes, type HybridTime, sha256, toArchiveError } from '../base/index.ts';
+import type { DiskFile } from '../disk/index.ts';
+import {
+  blockSizeBytes,
+  type Commit,
+  commitSizeBytes,
+  decodeCommit,
+  decodeHeader,
+  type Head,
+  type IndexRow,
+  leafOf,
+  type PackHeader,
+} from '../format/index.ts';
+import { OpenIndex } from './open-index.ts';
+import type { StoreDisk } from './store-disk.ts';
+import { Window, walkRecords } from './walk.ts';
+
+export type TailCopy = { readonly store: StoreDisk; readonly file: DiskFile };
+
+export type TailLoss = {
+  readonly offset: number;
+  readonly sizeBytes: number;
+  /** Records the commit record counts; 0 where that is gone too. */
+  readonly recordCount: number;
+  readonly foundCount: number;
+};
+
+export type TailScan = {
+  readonly header: PackHeader;
+  readonly index: OpenIndex;
+  /** End of the last committed group. */
+  readonly endOffset: number;
+  readonly commitOffset: number | undefined;
+  readonly groupCount: number;
+  readonly hybridGreatest: HybridTime;
+  /** Copies that hold every committed group whole. */
+  readonly whole: ReadonlySet<TailCopy>;
+  readonly losses: readonly TailLoss[];
+};
+
+type Source = { readonly copy: TailCopy; readonly window: Window; readonly sizeBytes: number };
+type Ending = { readonly commit: Commit; readonly commitOffset: number };
+type GroupRead = { readonly rows: IndexRow[]; readonly ending: Ending | undefined; readonly good: boolean };
+
+const windowBytes = 64 * 1024;
+
+/** undefined: no copy has a committed group, so nothing was ever acknowledged from this pack. */
+export async function scanTail(copies: readonly TailCopy[]): Promise<TailScan | undefined> {
+  const sources: Source[] = [];
+  let header: PackHeader | undefined;
+  let last: Ending | undefined;
+  for (const copy of copies) {
+    const sizeBytes = await copy.file.sizeBytes();
+    const read = (offset: number, length: number): Promise<Uint8Array> => copy.file.read(offset, length);
+    sources.push({ copy, window: new Window(read, sizeBytes, windowBytes), sizeBytes });
+    try {
+      header ??= decodeHeader(await copy.file.read(0, blockSizeBytes));
+    } catch (error) {
+      const fault = toArchiveError(error, 'DISK_IO', 'a pack could not be read');
+      // A newer pack is left alone; a copy without a whole header still has its groups.
+      if (fault.code === 'PACK_NEWER') throw fault;
+    }
+    const own = await lastCommit(copy.file, sizeBytes);
+    if (own !== undefined && (last === undefined || own.commitOffset > last.commitOffset)) last = own;
+  }
+  if (last === undefined) return undefined;
+  if (header === undefined) throw new ArchiveError('PACK_CORRUPT', 'a pack has groups but no header on any disk');
+  return scanGroups(header, sources, last);
+}
+
+async function scanGroups(header: PackHeader, sources: readonly Source[], last: Ending): Promise<TailScan> {
+  const index = new OpenIndex();
+  const whole = new Set(sources.map((source) => source.copy));
+  const losses: TailLoss[] = [];
+  let hybridGreatest = header.created;
+  let end = { offset: blockSizeBytes, commitOffset: undefined as number | undefined, groupCount: 0 };
+  while (end.offset <= last.commitOffset) {
+    const isLast = end.offset >= last.commit.groupOffset;
+    const reads: { source: Source; read: GroupRead }[] = [];
+    for (const source of sources) reads.push({ source, read: await readGroup(source, end.offset, isLast) });
+    const best = reads.find(({ read }) => read.good)?.read;
+    // Never acknowledged: the group before is the end.
+    if (best === undefined && isLast) break;
+    for (const { source, read } of reads) if (!read.good) whole.delete(source.copy);
+    const rows = best?.rows ?? salvaged(reads.map(({ read }) => read));
+    const ending = best?.ending ?? (await nextCommit(sources, end.offset)) ?? last;
+    if (best === undefined) {
+      const exact = ending.commit.groupOffset === end.offset;
+      losses.push({
+        offset: end.offset,
+        sizeBytes: ending.commitOffset - end.offset,
+        recordCount: exact ? ending.commit.recordCount : 0,
+        foundCount: rows.length,
+      });
+    }
+    for (const row of rows) {
+      index.add(row);
+      if (row.hybrid > hybridGreatest) hybridGreatest = row.hybrid;
+    }
+    end = {
+      offset: ending.commitOffset + commitSizeBytes,
+      commitOffset: ending.commitOffset,
+      groupCount: ending.commit.number + 1,
+    };
+  }
+  const { offset: endOffset, commitOffset, groupCount } = end;
+  return { header, index, endOffset, commitOffset, groupCount, hybridGreatest, whole, losses };
+}
+
+/** The group that begins here, up to its commit record; good when it is whole and its commit record says so. */
+async function readGroup(source: Source, from: number, checkBodies: boolean): Promise<GroupRead> {
+  const rows: IndexRow[] = [];
+  let clean = true;
+  if (from >= source.sizeBytes) return { rows, ending: undefined, good: false };
+  const walk = walkRecords({ window: source.window, from, to: source.sizeBytes, bodies: () => checkBodies });
+  for await (const each of walk) {
+    switch (each.kind) {
+      case 'damage':
+        clean = false;
+        break;
+      case 'record':
+        if (each.bodyGood) rows.push(rowOf(each.head, each.offset));
+        else clean = false;
+        break;
+      case 'commit': {
+        const ending = { commit: each.commit, commitOffset: each.offset };
+        // Damage may have swallowed a commit record: then what was read belongs to two groups, and only the part before is ours to judge.
+        const own = each.commit.groupOffset === from;
+        const counted = own && clean && rows.length === each.commit.recordCount;
+        const good = counted && bytesEqual(sha256(concatBytes(rows.map((row) => row.leaf))), each.commit.leavesDigest);
+        return { rows, ending, good };
+      }
+    }
+  }
+  return { rows, ending: undefined, good: false };
+}
+
+export function rowOf(head: Head, offset: number): IndexRow {
+  return {
+    id: head.id,
+    offset,
+    sizeBytes: head.bytes.byteLength + head.bodySizeBytes,
+    kind: head.kind,
+    group: head.group,
+    hybrid: head.hybrid,
+    plainSizeBytes: head.plainSizeBytes,
+    codec: head.codec,
+    cipher: head.cipher,
+    leaf: leafOf(head.bytes),
+  };
+}
+
+/** What several damaged copies of one group hold together, in the order of offsets. */
+function salvaged(reads: readonly GroupRead[]): IndexRow[] {
+  const end = Math.min(...reads.map((read) => read.ending?.commitOffset ?? Number.POSITIVE_INFINITY));
+  const rows = new Map<number, IndexRow>();
+  for (const read of reads) for (const row of read.rows) if (row.offset < end) rows.set(row.offset, row);
+  return [...rows.values()].sort((a, b) => a.offset - b.offset);
+}
+
+/** The first commit record behind `from` that any copy still has. */
+async function nextCommit(sources: readonly Source[], from: number): Promise<Ending | undefined> {
+  let nearest: Ending | undefined;
+  for (const source of sources) {
+    const walk = walkRecords({ window: source.window, from, to: source.sizeBytes, bodies: () => false });
+    for await (const each of walk) {
+      if (each.kind !== 'commit') continue;
+      if (nearest === undefined || each.offset < nearest.commitOffset)
+        nearest = { commit: each.commit, commitOffset: each.offset };
+      break;
+    }
+  }
+  return nearest;
+}
+
+async function lastCommit(file: DiskFile, sizeBytes: number): Promise<Ending | undefined> {
+  let end = Math.floor(sizeBytes / blockSizeBytes) * blockSizeBytes;
+  for (; end > blockSizeBytes; end -= blockSizeBytes) {
+    const commitOffset = end - commitSizeBytes;
+    const commit = decodeCommit(await file.read(commitOffset, commitSizeBytes));
+    if (commit !== undefined && commit.groupOffset < commitOffset && !commit.inFooter) return { commit, commitOffset };
+  }
+  return undefined;
+}

@@ -1,0 +1,163 @@
+// Verification of one copy of a pack: every byte of it read back from the medium and held against what it says of itself.
+//
+// Invariants: reads go past the page cache, or the report says `cached`; one window and one record in memory; it can stop at any record and go on
+// from there; it changes nothing. A pack is good when its header, every group, its footer and its locator are, and the root over its records
+// is the one its locator names.
+
+import { bytesEqual, concatBytes, isArchiveError, Sha256, sha256, toArchiveError } from '../base/index.ts';
+import type { DiskFile } from '../disk/index.ts';
+import { blockSizeBytes, decodeHeader, type Locator, leafOf, MerkleRoot } from '../format/index.ts';
+import { PackCopy } from './pack-copy.ts';
+import type { PlacementKind } from './register.ts';
+import { Window, walkRecords } from './walk.ts';
+
+export type Problem = { readonly offset: number; readonly sizeBytes: number; readonly what: ProblemKind };
+
+export type ProblemKind = 'header' | 'locator' | 'record' | 'group' | 'footer' | 'root' | 'unreadable';
+
+export type Verdict = {
+  readonly problems: readonly Problem[];
+  readonly checkedBytes: number;
+  readonly recordCount: number;
+  /** True when the file system has no way past its cache: then the medium itself was not proven. */
+  readonly cached: boolean;
+};
+
+/** Problems noted for one copy; beyond it the copy is replaced whole anyway. */
+const problemsMax = 1000;
+const windowBytes = 4 * 1024 * 1024;
+
+export type VerifyOptions = {
+  readonly file: DiskFile;
+  readonly kind: PlacementKind;
+  /** Waits as long as the throttle asks after so many bytes; throws CLOSED to stop. */
+  readonly pace: (bytes: number) => Promise<void>;
+};
+
+export async function verifyCopy(options: VerifyOptions): Promise<Verdict> {
+  const { file } = options;
+  const problems: Problem[] = [];
+  const note = (what: ProblemKind, offset: number, sizeBytes: number): void => {
+    if (problems.length < problemsMax) problems.push({ what, offset, sizeBytes });
+  };
+  let cached = false;
+  let checkedBytes = 0;
+  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    const result = await file.readUncached(offset, length);
+    cached ||= result.cached;
+    checkedBytes += result.bytes.byteLength;
+    await options.pace(result.bytes.byteLength);
+    return result.bytes;
+  };
+  const sizeBytes = await file.sizeBytes();
+  try {
+    decodeHeader(await read(0, blockSizeBytes));
+  } catch (error) {
+    rethrowUnlessDamage(error);
+    note('header', 0, blockSizeBytes);
+  }
+  const locator = await new PackCopy(file, options.kind).locator().catch((error: unknown) => {
+    rethrowUnlessDamage(error);
+    return undefined;
+  });
+  if (locator === undefined) {
+    note('locator', Math.max(0, sizeBytes - blockSizeBytes), blockSizeBytes);
+    return { problems, checkedBytes, recordCount: 0, cached };
+  }
+  const recordCount = options.kind === 'pack' ? await verifyGroups(read, locator, note) : locator.recordCount;
+  await verifyFooter(read, locator, options.kind, note);
+  return { problems, checkedBytes, recordCount, cached };
+}
+
+type Note = (what: ProblemKind, offset: number, sizeBytes: number) => void;
+type Read = (offset: number, length: number) => Promise<Uint8Array>;
+
+/** A sector that cannot be read is damage to report, piece by piece, and not the end of the verification. */
+function readThrough(read: Read, note: Note): Read {
+  return async (offset, length) => {
+    try {
+      return await read(offset, length);
+    } catch (error) {
+      rethrowUnlessDamage(error);
+    }
+    const whole = new Uint8Array(length);
+    for (let at = 0; at < length; at += blockSizeBytes) {
+      const piece = Math.min(blockSizeBytes, length - at);
+      try {
+        whole.set(await read(offset + at, piece), at);
+      } catch (error) {
+        rethrowUnlessDamage(error);
+        note('unreadable', offset + at, piece);
+      }
+    }
+    return whole;
+  };
+}
+
+async function verifyGroups(read: Read, locator: Locator, note: Note): Promise<number> {
+  const tree = new MerkleRoot();
+  const to = locator.footerOffset;
+  const window = new Window(readThrough(read, note), to, windowBytes);
+  let leaves: Uint8Array[] = [];
+  let recordCount = 0;
+  let groupNumber = 0;
+  let groupOffset = blockSizeBytes;
+  for await (const each of walkRecords({ window, from: blockSizeBytes, to, bodies: () => true })) {
+    switch (each.kind) {
+      case 'damage':
+        note('record', each.offset, each.sizeBytes);
+        break;
+      case 'record': {
+        const leaf = leafOf(each.head.bytes);
+        leaves.push(leaf);
+        tree.add(leaf);
+        recordCount += 1;
+        if (!each.bodyGood) note('record', each.offset, each.head.bytes.byteLength + each.head.bodySizeBytes);
+        break;
+      }
+      case 'commit': {
+        const { commit } = each;
+        const whole =
+          commit.number === groupNumber &&
+          commit.groupOffset === groupOffset &&
+          commit.recordCountSoFar === recordCount &&
+          bytesEqual(sha256(concatBytes(leaves)), commit.leavesDigest);
+        if (!whole) note('group', commit.groupOffset, each.offset - commit.groupOffset);
+        leaves = [];
+        groupNumber = commit.number + 1;
+        groupOffset = Math.ceil((each.offset + 1) / blockSizeBytes) * blockSizeBytes;
+        break;
+      }
+    }
+  }
+  if (recordCount !== locator.recordCount || !bytesEqual(tree.root(), locator.root)) note('root', 0, 0);
+  return recordCount;
+}
+
+async function verifyFooter(read: Read, locator: Locator, kind: PlacementKind, note: Note): Promise<void> {
+  const from = kind === 'pack' ? locator.footerOffset : blockSizeBytes;
+  const digest = new Sha256();
+  for (let done = 0; done < locator.footerSizeBytes; ) {
+    const bytes = await readThrough(read, note)(from + done, Math.min(windowBytes, locator.footerSizeBytes - done));
+    if (bytes.byteLength === 0) break;
+    digest.update(bytes);
+    done += bytes.byteLength;
+  }
+  if (!bytesEqual(digest.digest(), locator.footerDigest)) note('footer', from, locator.footerSizeBytes);
+  if (kind === 'footer') return;
+  // The gap before the locator is zeros on every medium.
+  const gapFrom = locator.footerOffset + locator.footerSizeBytes;
+  const gap = await readThrough(read, note)(gapFrom, locator.packSizeBytes - blockSizeBytes - gapFrom);
+  if (gap.some((byte) => byte !== 0)) note('footer', gapFrom, gap.byteLength);
+}
+
+function rethrowUnlessDamage(error: unknown): void {
+  const fault = toArchiveError(error, 'INTERNAL', 'verification failed');
+  const damage = ['DISK_IO', 'PACK_CORRUPT', 'PACK_TRUNCATED', 'RECORD_CORRUPT'].some((code) => fault.code === code);
+  if (!damage) throw fault;
+}
+
+/** Whether this failure says that the file is gone rather than damaged. */
+export function isGone(error: unknown): boolean {
+  return isArchiveError(error, 'FILE_MISSING') || isArchiveError(error, 'DISK_MISSING');
+}

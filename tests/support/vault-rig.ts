@@ -1,0 +1,124 @@
+// A vault on disks of the test's choosing, with keys and codecs that need no worker: for tests and simulations of the vault alone.
+//
+// The rig plays the archive's part: it applies facts to a plain map, as a catalog would, and can lose that map or keep an older one.
+
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type ArchiveId,
+  archiveId,
+  type Clock,
+  HybridClock,
+  type KeyGroup,
+  ManualClock,
+  type Random,
+  recordIdText,
+  SeededRandom,
+  tenantId,
+} from '../../src/base/index.ts';
+import { type CodecPool, cipherKeys, makeRecord, openRecord } from '../../src/codec/index.ts';
+import type { Disk } from '../../src/disk/index.ts';
+import type { KeySource } from '../../src/keys/index.ts';
+import { migrate, openSqlite, type Sql } from '../../src/sql/index.ts';
+import {
+  enrolDisk,
+  joinDisk,
+  type RecoveryReport,
+  type StorageClass,
+  type StoreDisk,
+  Vault,
+  type VaultEvent,
+  type VaultLimits,
+  vaultMigrations,
+} from '../../src/vault/index.ts';
+
+export const rigArchive: ArchiveId = archiveId('a1'.repeat(16));
+export const rigGroup: KeyGroup = { tenant: tenantId(1), year: 2026, group: 77n };
+
+/** A key for each group, from its name: no tree, nothing to lose. */
+export const rigKeys = {
+  groupKeys(group: KeyGroup, cipher: number) {
+    const seed = createHash('sha256').update(`${group.tenant}/${group.year}/${group.group}`).digest();
+    return cipherKeys(seed, cipher);
+  },
+} as KeySource;
+
+export const inlinePool = { make: makeRecord, open: openRecord } as unknown as CodecPool;
+
+let databaseFolder: string | undefined;
+let databaseCount = 0;
+
+/** A path for a database that goes when the process does. */
+export function newDatabasePath(): string {
+  if (databaseFolder === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), 'stele-rig-'));
+    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    databaseFolder = folder;
+  }
+  databaseCount += 1;
+  return join(databaseFolder, `${databaseCount}.sqlite`);
+}
+
+export type RigOptions = {
+  readonly disks: readonly Disk[];
+  readonly sql?: Sql;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly limits?: Partial<VaultLimits>;
+  readonly storage?: StorageClass;
+  readonly everything?: boolean;
+  readonly fromMedia?: boolean;
+  readonly cipher?: number;
+  /** What was applied before, as a catalog that survived. */
+  readonly applied?: Map<string, Uint8Array>;
+};
+
+export type Rig = {
+  readonly vault: Vault;
+  readonly sql: Sql;
+  readonly applied: Map<string, Uint8Array>;
+  readonly events: VaultEvent[];
+  readonly report: RecoveryReport;
+  readonly stores: StoreDisk[];
+};
+
+export async function openRig(options: RigOptions): Promise<Rig> {
+  const clock = options.clock ?? new ManualClock(Date.UTC(2026, 0, 1));
+  const random = options.random ?? new SeededRandom(1);
+  const hybrid = new HybridClock(clock);
+  const sql = options.sql ?? (await openSqlite({ path: newDatabasePath() }));
+  await migrate(sql, vaultMigrations);
+  const stores: StoreDisk[] = [];
+  for (const disk of options.disks) {
+    stores.push((await joinDisk(disk, rigArchive)) ?? (await enrolDisk(disk, rigArchive, random, clock.nowMs())));
+  }
+  const applied = options.applied ?? new Map<string, Uint8Array>();
+  const events: VaultEvent[] = [];
+  const storage = options.storage ?? { copies: options.disks.length, whenFewer: 'refuse' };
+  const vault = new Vault({
+    archive: rigArchive,
+    stores,
+    sql,
+    keys: rigKeys,
+    pool: inlinePool,
+    clock,
+    hybrid,
+    random,
+    cipher: options.cipher ?? 1,
+    classes: { ingest: storage, archive: storage, control: storage },
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    onDurable: async (group) => {
+      for (const fact of group.facts) applied.set(recordIdText(fact.id), fact.plain.slice());
+    },
+    onEvent: (event) => events.push(event),
+  });
+  const report = await vault.recover(
+    async (facts) => {
+      for (const fact of facts) applied.set(recordIdText(fact.head.id), (await vault.openFact(fact)).slice());
+    },
+    { everything: options.everything ?? false, fromMedia: options.fromMedia ?? false },
+  );
+  return { vault, sql, applied, events, report, stores };
+}
