@@ -1,0 +1,34 @@
+// Owns: the words every kernel file uses, fixed-size integers, 16-byte vectors, and the two memory calls that
+// clang may emit on its own. There is no C library: the kernel imports nothing and allocates nothing. The host lays out
+// memory and passes addresses.
+
+#ifndef STELE_BASE_H
+#define STELE_BASE_H
+
+#include <stdint.h>
+#include <wasm_simd128.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int8_t i8;
+typedef int16_t i16;
+typedef int32_t i32;
+typedef int64_t i64;
+typedef v128_t vec;
+
+#define INLINE static inline __attribute__((always_inline))
+#define EXPORT(name) __attribute__((export_name(name)))
+
+INLINE void fillBytes(void *to, u8 value, u32 size) { __builtin_memset(to, value, size); }
+INLINE void copyBytes(void *to, const void *from, u32 size) { __builtin_memcpy(to, from, size); }
+INLINE u32 bitLength(u32 v) { return v == 0 ? 0 : 32 - (u32)__builtin_clz(v); }
+INLINE i32 minOf(i32 a, i32 b) { return a < b ? a : b; }
+INLINE i32 maxOf(i32 a, i32 b) { return a > b ? a : b; }
+
+INLINE u32 readU32(const u8 *p) { u32 v; __builtin_memcpy(&v, p, 4); return v; }
+INLINE u64 readU64(const u8 *p) { u64 v; __builtin_memcpy(&v, p, 8); return v; }
+INLINE void writeU32(u8 *p, u32 v) { __builtin_memcpy(p, &v, 4); }
+
+#endif

@@ -1,0 +1,192 @@
+// Owns: decoding one plane of the best pixel codec. See docs/formats/pixel-best.md for the bytes.
+//
+// Plane stream: u32 sizeSide, u32 sizeRaw, u32 sizeStates, then side information, raw bits, and the states' stream:
+// eight u32 states (lane 0 first) and the u16 words that refill them. All little-endian.
+// Nothing read is trusted: a table that does not sum, or a stream that ends early, gives -1, never an overrun.
+
+#include "sparse.h"
+#include "tables.h"
+
+typedef struct {
+  Wave wave;
+  Model model;
+  Frequencies frequencies;
+  SideOdds odds;
+  Sparse sparse;
+  u32 slots[contextsMax][oddsTotal]; // frequency << 20 | (slot - start) << 8 | token
+} Decoder;
+
+typedef struct { const u8 *at, *end; u64 bits; u32 count; } RawReader;
+
+EXPORT("bestDecodeBytes") u32 bestDecodeBytes(i32 columns) {
+  return (u32)sizeof(Decoder) + 64 + trailSteps(columns) * (u32)sizeof(Trail);
+}
+
+static __attribute__((noinline)) void fillSlots(Decoder *d) {
+  for (u32 c = 0; c < d->model.contextCount; c++) {
+    u32 at = 0;
+    for (u32 t = 0; t < tokenCount; t++) {
+      u32 frequency = d->frequencies.of[c][t], entry = frequency << 20 | t;
+      for (u32 i = 0; i < frequency; i++) d->slots[c][at++] = entry | i << 8;
+    }
+  }
+}
+
+INLINE void refill(RawReader *r) {
+  if (r->count > 56) return;
+  if (r->at + 8 <= r->end) {
+    r->bits |= readU64(r->at) << r->count;
+    u32 bytes = (63 - r->count) >> 3;
+    r->at += bytes;
+    r->count += bytes * 8;
+    return;
+  }
+  for (; r->count <= 56; r->count += 8) {
+    u64 byte = r->at < r->end ? *r->at : 0;
+    r->at++; // counts past the end, so that the caller can tell
+    r->bits |= byte << r->count;
+  }
+}
+
+/** Tokens from 64 on take raw bits, lane by lane. Thirteen bits at most each, so one refill serves four lanes. */
+static __attribute__((noinline)) vec widenTokens(RawReader *r, vec tokens) {
+  u16 z[lanes] __attribute__((aligned(16)));
+  wasm_v128_store(z, tokens);
+  for (u32 j = 0; j < lanes; j++) {
+    if ((j & 3) == 0) refill(r);
+    u32 count = tokenRawBits(z[j]);
+    z[j] = (u16)(tokenBase(z[j]) + ((u32)r->bits & ((1u << count) - 1)));
+    r->bits >>= count;
+    r->count -= count;
+  }
+  return wasm_v128_load(z);
+}
+
+// For four states under the least, where the next u16 words go: word k to the k-th such state's low half.
+static const u8 refillShuffle[16][16] = {
+#define WORD(on, index) (on) ? 2 * (index) : 0x80, (on) ? 2 * (index) + 1 : 0x80, 0x80, 0x80
+#define ROW(a, b, c, d) { WORD(a, 0), WORD(b, a), WORD(c, (a) + (b)), WORD(d, (a) + (b) + (c)) }
+  ROW(0, 0, 0, 0), ROW(1, 0, 0, 0), ROW(0, 1, 0, 0), ROW(1, 1, 0, 0), ROW(0, 0, 1, 0), ROW(1, 0, 1, 0), ROW(0, 1, 1, 0), ROW(1, 1, 1, 0),
+  ROW(0, 0, 0, 1), ROW(1, 0, 0, 1), ROW(0, 1, 0, 1), ROW(1, 1, 0, 1), ROW(0, 0, 1, 1), ROW(1, 0, 1, 1), ROW(0, 1, 1, 1), ROW(1, 1, 1, 1),
+#undef ROW
+#undef WORD
+};
+
+typedef struct { vec low, high; const u8 *at; } States;
+
+INLINE vec refillStates(vec states, const u8 **at) {
+  vec under = wasm_i32x4_lt(states, wasm_i32x4_splat(1 << 15));
+  u32 mask = wasm_i32x4_bitmask(under);
+  vec words = wasm_i8x16_swizzle(wasm_v128_load64_zero(*at), wasm_v128_load(refillShuffle[mask]));
+  *at += 2 * (u32)__builtin_popcount(mask);
+  return wasm_v128_bitselect(wasm_v128_or(wasm_i32x4_shl(states, 16), words), states, under);
+}
+
+INLINE vec loadSlots(const u32 *slots, vec index) {
+  vec v = wasm_v128_load32_zero(slots + (u32)wasm_i32x4_extract_lane(index, 0));
+  v = wasm_v128_load32_lane(slots + (u32)wasm_i32x4_extract_lane(index, 1), v, 1);
+  v = wasm_v128_load32_lane(slots + (u32)wasm_i32x4_extract_lane(index, 2), v, 2);
+  return wasm_v128_load32_lane(slots + (u32)wasm_i32x4_extract_lane(index, 3), v, 3);
+}
+
+INLINE vec advance(vec states, vec slots) {
+  vec start = wasm_v128_and(wasm_u32x4_shr(slots, 8), wasm_i32x4_splat(0xfff));
+  return wasm_i32x4_add(wasm_i32x4_mul(wasm_u32x4_shr(states, oddsTotalBits), wasm_u32x4_shr(slots, 20)), start);
+}
+
+/** Decodes one symbol in each active lane, in the context given, and returns the folded errors. */
+INLINE vec decodeLanes(States *x, RawReader *raw, const u32 *slots, vec contexts, vec active, int edge) {
+  vec slotMask = wasm_i32x4_splat(oddsTotal - 1);
+  vec low = loadSlots(slots, wasm_v128_or(wasm_i32x4_shl(wasm_u32x4_extend_low_u16x8(contexts), oddsTotalBits), wasm_v128_and(x->low, slotMask)));
+  vec high = loadSlots(slots, wasm_v128_or(wasm_i32x4_shl(wasm_u32x4_extend_high_u16x8(contexts), oddsTotalBits), wasm_v128_and(x->high, slotMask)));
+  vec nextLow = advance(x->low, low), nextHigh = advance(x->high, high);
+  if (edge) {
+    nextLow = wasm_v128_bitselect(nextLow, x->low, wasm_i32x4_extend_low_i16x8(active));
+    nextHigh = wasm_v128_bitselect(nextHigh, x->high, wasm_i32x4_extend_high_i16x8(active));
+  }
+  x->low = refillStates(nextLow, &x->at);
+  x->high = refillStates(nextHigh, &x->at);
+  vec byte = wasm_i32x4_splat(0xff);
+  vec tokens = wasm_i16x8_narrow_i32x4(wasm_v128_and(low, byte), wasm_v128_and(high, byte));
+  if (edge) tokens = wasm_v128_and(tokens, active);
+  if (wasm_v128_any_true(wasm_i16x8_gt(tokens, wasm_i16x8_splat(tokensPlain - 1)))) tokens = widenTokens(raw, tokens);
+  return tokens;
+}
+
+INLINE vec unfold(vec z) {
+  return wasm_v128_xor(wasm_u16x8_shr(z, 1), wasm_i16x8_neg(wasm_v128_and(z, wasm_i16x8_splat(1))));
+}
+
+static __attribute__((noinline)) void decodeGroup(Decoder *d, const VectorModel *model, States *x, RawReader *raw, i16 *rows, const u8 *statesEnd) {
+  Wave *wave = &d->wave;
+  i32 columns = wave->columns, rowsHere = wave->rowsHere, last = stepLast(columns);
+  const u32 *slots = &d->slots[0][0];
+  u32 edges = model->contextCount - 1;
+  for (i32 s = stepFirst; s <= last;) {
+    Step *now = wave->window + windowBack;
+    i32 until = minOf(s + windowSteps, last + 1);
+    for (; s < until; s++, now++) {
+      int whole = s >= lag * (lanes - 1) && s < columns && rowsHere == lanes && !wave->first;
+      if (x->at > statesEnd) x->at = statesEnd; // zeros lie behind; the caller sees the end overrun
+      i16 *out = rows + s;
+      i32 stride = columns - lag;
+      if (whole) {
+        Forecast f = forecast(now, model, 0);
+        vec contexts = wasm_i16x8_neg(edgesPassed(f.measure, model->contextEdges, contextsMax - 1));
+        vec error = unfold(decodeLanes(x, raw, slots, contexts, contexts, 0));
+        vec own = wasm_i16x8_add(f.guess, error);
+        fileAndTrail(wave, now, s, own, wasm_i16x8_abs(error));
+#define PUT(j) wasm_v128_store16_lane(out + j * stride, own, j);
+        PUT(0) PUT(1) PUT(2) PUT(3) PUT(4) PUT(5) PUT(6) PUT(7)
+#undef PUT
+        continue;
+      }
+      LaneRange here = lanesAt(s, columns, rowsHere);
+      vec active = laneMask(here.from, here.until);
+      Forecast f = forecast(now, model, wave->first);
+      vec contexts = wasm_v128_and(wasm_i16x8_neg(edgesPassed(f.measure, model->contextEdges, edges)), active);
+      vec error = unfold(decodeLanes(x, raw, slots, contexts, active, 1));
+      vec own = edgePixels(now, s, wasm_i16x8_add(f.guess, error), active);
+      fileAndTrail(wave, now, s, own, wasm_i16x8_abs(error));
+      i16 pixels[lanes] __attribute__((aligned(16)));
+      wasm_v128_store(pixels, own);
+      for (i32 j = here.from; j < here.until; j++) out[j * stride] = pixels[j];
+    }
+    slideWindow(wave);
+  }
+}
+
+/** Decodes a plane. The input must be followed by 16 readable bytes. Returns the bytes used, or -1. */
+EXPORT("bestDecode") i32 bestDecode(const u8 *in, u32 size, i16 *plane, i32 rows, i32 columns, u8 *work) {
+  Decoder *d = (Decoder *)(((u32)work + 63) & ~63u);
+  if (size < 12) return -1;
+  u32 sizeSide = readU32(in), sizeRaw = readU32(in + 4), sizeStates = readU32(in + 8);
+  u64 total = (u64)12 + sizeSide + sizeRaw + sizeStates;
+  if (total > size || sizeStates < 32) return -1;
+  const u8 *side = in + 12, *raw = side + sizeSide, *states = raw + sizeRaw, *end = states + sizeStates;
+
+  fillBytes(&d->model, 0, sizeof d->model);
+  fillBytes(&d->frequencies, 0, sizeof d->frequencies);
+  SideReader reader;
+  sideReaderStart(&reader, side, raw);
+  startOdds(&d->odds);
+  if (!getSparse(&reader, &d->sparse)) return -1;
+  getModel(&reader, &d->odds, &d->model);
+  if (!getFrequencies(&reader, &d->odds, &d->frequencies, d->model.contextCount)) return -1;
+  fillSlots(d);
+  VectorModel model;
+  vectorModel(&model, &d->model);
+
+  d->wave.columns = columns;
+  d->wave.trail = (Trail *)(d + 1);
+  fillBytes(d->wave.trail, 0, trailSteps(columns) * sizeof(Trail));
+  RawReader rawReader = { .at = raw, .end = states, .bits = 0, .count = 0 };
+  States x = { wasm_v128_load(states), wasm_v128_load(states + 16), states + 32 };
+  for (i32 row = 0; row < rows; row += lanes) {
+    startGroup(&d->wave, row == 0, minOf(lanes, rows - row));
+    decodeGroup(d, &model, &x, &rawReader, plane + (u32)row * (u32)columns, end);
+  }
+  if (x.at != end) return -1;
+  if (d->sparse.count > 0 && !fromRanks(&d->sparse, plane, (u32)rows * (u32)columns)) return -1;
+  return (i32)total;
+}

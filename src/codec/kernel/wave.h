@@ -1,0 +1,187 @@
+// Owns: how a plane is walked and predicted, the part that encoder and decoder must do identically.
+//
+// Eight rows (a group) are worked on at once, one per lane of a vector. Each row runs three columns behind the row above:
+// at step s, lane j stands on column s - 3j. So the neighbours to the north-east are known, and no lane waits
+// for a symbol of another in the same step. History is kept per step, not per pixel; the pixel above a lane's
+// pixel is the lane to the left, three steps ago, and one shuffle per row distance serves all columns.
+//
+// Pixels outside the plane: above it, p(r,c) = p(0, c+3r) (row 0 delayed); left of it, p(r,c) = p(r-1, c+1), and 0 in
+// row 0; right of it, p(r,c) = p(r, columns-1). Errors outside the plane are 0, above it as the pixels do.
+
+#ifndef STELE_WAVE_H
+#define STELE_WAVE_H
+
+#include "base.h"
+
+enum {
+  lanes = 8,
+  lag = 3,                      // columns between neighbouring lanes
+  lead = lag * lanes,           // steps between a lane and the same lane one group on
+  stepFirst = -3,               // three virtual columns to the left
+  windowBack = 16,              // steps of history kept when the window slides
+  windowSteps = 48,
+  regressors = 16,
+  classesMax = 4,
+  contextsMax = 16,
+};
+
+typedef struct {
+  u32 classCount, contextCount, shift;
+  u16 classEdges[classesMax - 1];
+  u16 contextEdges[contextsMax - 1];
+  i16 weights[classesMax][regressors];
+  i32 rounds[classesMax];
+  i16 low, high;                // every pixel lies within
+} Model;
+
+/** The model as vectors: weights in pairs, the four classes of one pair in one vector, to be picked by swizzle. */
+typedef struct {
+  vec pairs[regressors / 2], round, low, high;
+  vec classEdges[classesMax - 1], contextEdges[contextsMax - 1];
+  u32 shift, contextCount;
+} VectorModel;
+
+// own: this lane's pixels; up1..up3: the pixels 1..3 lanes up, at the same step; the same for absolute errors.
+typedef struct { vec own, up1, up2, up3, error, errorUp1, errorUp2; } Step;
+
+typedef struct { vec guess, measure; } Forecast;
+
+/** Edges are compared as signed numbers, so both sides are shifted by 0x8000; unused edges are never reached. */
+static vec edgeVector(u32 edge) { return wasm_i16x8_splat((i16)(edge ^ 0x8000)); }
+
+static void vectorModel(VectorModel *v, const Model *m) {
+  for (u32 p = 0; p < regressors / 2; p++) {
+    i16 pair[8];
+    for (u32 k = 0; k < classesMax; k++) {
+      pair[2 * k] = m->weights[k][2 * p];
+      pair[2 * k + 1] = m->weights[k][2 * p + 1];
+    }
+    v->pairs[p] = wasm_v128_load(pair);
+  }
+  v->round = wasm_v128_load(m->rounds);
+  v->low = wasm_i16x8_splat(m->low);
+  v->high = wasm_i16x8_splat(m->high);
+  v->shift = m->shift;
+  v->contextCount = m->contextCount;
+  for (u32 i = 0; i + 1 < classesMax; i++) v->classEdges[i] = edgeVector(i + 1 < m->classCount ? m->classEdges[i] : 0xffff);
+  for (u32 i = 0; i + 1 < contextsMax; i++) v->contextEdges[i] = edgeVector(i + 1 < m->contextCount ? m->contextEdges[i] : 0xffff);
+}
+
+INLINE vec distance(vec a, vec b) { return wasm_i16x8_abs(wasm_i16x8_sub(a, b)); }
+
+/** The median of west, north and west + north - northWest, in saturating arithmetic. */
+INLINE vec medianGuess(vec west, vec north, vec northWest) {
+  vec plane = wasm_i16x8_add_sat(west, wasm_i16x8_sub_sat(north, northWest));
+  return wasm_i16x8_max(wasm_i16x8_min(plane, wasm_i16x8_max(west, north)), wasm_i16x8_min(west, north));
+}
+
+/** How many of the edges each lane of `shifted` (a measure ^ 0x8000) is above, negated. */
+INLINE vec edgesPassed(vec shifted, const vec *edges, u32 count) {
+  vec passed = wasm_i16x8_splat(0);
+  for (u32 i = 0; i < count; i++) passed = wasm_i16x8_add(passed, wasm_i16x8_gt(shifted, edges[i]));
+  return passed;
+}
+
+/** What the neighbours foretell at this step: a guess for each lane's pixel, and a measure of how far it may be off. */
+INLINE Forecast forecast(const Step *now, const VectorModel *model, int firstGroup) {
+  vec w = now[-1].own, ww = now[-2].own, w3 = now[-3].own;
+  vec ne2 = now[-1].up1, ne = now[-2].up1, n = now[-3].up1, nw = now[-4].up1, nww = now[-5].up1, nw3 = now[-6].up1;
+  vec nne2 = now[-4].up2, nne = now[-5].up2, nn = now[-6].up2, nnw = now[-7].up2, nnw2 = now[-8].up2;
+  vec n3 = now[-9].up3;
+  vec median = medianGuess(w, n, nw);
+
+  vec texture = wasm_u16x8_add_sat(wasm_u16x8_add_sat(distance(n, nw), distance(n, ne)),
+                                   wasm_u16x8_add_sat(distance(n, nn), distance(ne, nne)));
+  texture = wasm_u16x8_add_sat(texture, wasm_u16x8_add_sat(distance(w, nw), distance(w, ww)));
+  vec sign = wasm_i16x8_splat((i16)0x8000);
+  vec class = wasm_i16x8_neg(edgesPassed(wasm_v128_xor(texture, sign), model->classEdges, classesMax - 1));
+  vec four = wasm_i32x4_splat(0x03020100);
+  vec pickLow = wasm_i8x16_add(wasm_i16x8_shl(wasm_i8x16_shuffle(class, class, 0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6), 2), four);
+  vec pickHigh = wasm_i8x16_add(wasm_i16x8_shl(wasm_i8x16_shuffle(class, class, 8, 8, 8, 8, 10, 10, 10, 10, 12, 12, 12, 12, 14, 14, 14, 14), 2), four);
+  vec sumLow = wasm_i8x16_swizzle(model->round, pickLow), sumHigh = wasm_i8x16_swizzle(model->round, pickHigh);
+#define WEIGH(index, a, b) \
+  sumLow = wasm_i32x4_add(sumLow, wasm_i32x4_dot_i16x8(wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11), wasm_i8x16_swizzle(model->pairs[index], pickLow))); \
+  sumHigh = wasm_i32x4_add(sumHigh, wasm_i32x4_dot_i16x8(wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15), wasm_i8x16_swizzle(model->pairs[index], pickHigh)));
+  WEIGH(3, nne, ne2) WEIGH(4, nnw, nww) WEIGH(5, w3, n3) WEIGH(6, nne2, nnw2) WEIGH(1, nw, ne) WEIGH(2, ww, nn)
+  WEIGH(0, w, n) WEIGH(7, nw3, median)
+#undef WEIGH
+  vec guess = wasm_i16x8_narrow_i32x4(wasm_i32x4_shr(sumLow, model->shift), wasm_i32x4_shr(sumHigh, model->shift));
+  if (firstGroup) guess = wasm_v128_bitselect(median, guess, wasm_i16x8_make(-1, -1, -1, 0, 0, 0, 0, 0));
+  guess = wasm_i16x8_min(wasm_i16x8_max(guess, model->low), model->high);
+
+  vec e = wasm_u16x8_add_sat(now[-1].error, now[-3].errorUp1);
+  vec measure = wasm_u16x8_add_sat(wasm_u16x8_add_sat(e, e), texture);
+  measure = wasm_u16x8_add_sat(measure, wasm_u16x8_add_sat(now[-2].errorUp1, now[-4].errorUp1));
+  measure = wasm_u16x8_add_sat(measure, wasm_u16x8_add_sat(now[-2].error, now[-6].errorUp2));
+  return (Forecast){ guess, wasm_v128_xor(measure, sign) };
+}
+
+/** Files a finished step: `above`, `errorAbove` are the previous group's lanes at the same columns. */
+INLINE void fileStep(Step *now, vec own, vec error, vec above, vec errorAbove) {
+  now->own = own;
+  now->up1 = wasm_i16x8_shuffle(above, own, 7, 8, 9, 10, 11, 12, 13, 14);
+  now->up2 = wasm_i16x8_shuffle(above, own, 6, 7, 8, 9, 10, 11, 12, 13);
+  now->up3 = wasm_i16x8_shuffle(above, own, 5, 6, 7, 8, 9, 10, 11, 12);
+  now->error = error;
+  now->errorUp1 = wasm_i16x8_shuffle(errorAbove, error, 7, 8, 9, 10, 11, 12, 13, 14);
+  now->errorUp2 = wasm_i16x8_shuffle(errorAbove, error, 6, 7, 8, 9, 10, 11, 12, 13);
+}
+
+/** What the group's steps leave for the group below: one vector of pixels and one of errors per step. */
+typedef struct { vec own, error; } Trail;
+
+typedef struct {
+  i32 columns, rowsHere, first;
+  Trail *trail;                 // trail[s - stepFirst]
+  Step window[windowBack + windowSteps];
+} Wave;
+
+INLINE i32 stepLast(i32 columns) { return columns + lag * (lanes - 1) + 1; } // lane 7 goes two columns past the edge
+INLINE u32 trailSteps(i32 columns) { return (u32)(stepLast(columns) - stepFirst + 1 + lead); }
+INLINE vec splatLane0(vec v) { return wasm_i16x8_shuffle(v, v, 0, 0, 0, 0, 0, 0, 0, 0); }
+
+INLINE void fileAndTrail(Wave *wave, Step *now, i32 s, vec own, vec error) {
+  Trail *here = wave->trail + (s - stepFirst);
+  vec above = wave->first ? splatLane0(own) : here[lead].own;
+  vec errorAbove = wave->first ? splatLane0(error) : here[lead].error;
+  fileStep(now, own, error, above, errorAbove);
+  here->own = own;
+  here->error = error;
+}
+
+/** History before the first step of a group: nothing of its own, and the trail of the group above. */
+static void startGroup(Wave *wave, i32 first, i32 rowsHere) {
+  wave->first = first;
+  wave->rowsHere = rowsHere;
+  vec zero = wasm_i16x8_splat(0);
+  for (i32 k = 0; k < windowBack; k++) {
+    i32 s = stepFirst - windowBack + k;
+    Trail *above = wave->trail + (s - stepFirst + lead);
+    fileStep(wave->window + k, zero, zero, first ? zero : above->own, first ? zero : above->error);
+  }
+}
+
+INLINE void slideWindow(Wave *wave) { copyBytes(wave->window, wave->window + windowSteps, windowBack * sizeof(Step)); }
+
+/** The lanes that stand on a pixel at step s: from .. until - 1. */
+typedef struct { i32 from, until; } LaneRange;
+INLINE LaneRange lanesAt(i32 s, i32 columns, i32 rowsHere) {
+  if (s < 0) return (LaneRange){ 0, 0 };
+  i32 from = s < columns ? 0 : (s - columns) / lag + 1;
+  return (LaneRange){ from, minOf(s / lag + 1, rowsHere) };
+}
+
+/** Lane masks for an edge step: which lanes stand on a pixel, and which have not yet reached column 0. */
+INLINE vec laneMask(i32 from, i32 until) {
+  vec index = wasm_i16x8_make(0, 1, 2, 3, 4, 5, 6, 7);
+  return wasm_v128_and(wasm_i16x8_ge(index, wasm_i16x8_splat((i16)from)), wasm_i16x8_lt(index, wasm_i16x8_splat((i16)until)));
+}
+
+/** At the edges: a lane left of the plane takes its north-east pixel, one right of it (or below) its west one. */
+INLINE vec edgePixels(const Step *now, i32 s, vec pixels, vec active) {
+  i32 begun = s < 0 ? 0 : minOf(s / lag + 1, lanes);
+  vec outside = wasm_v128_bitselect(now[-1].own, now[-2].up1, laneMask(0, begun));
+  return wasm_v128_bitselect(pixels, outside, active);
+}
+
+#endif

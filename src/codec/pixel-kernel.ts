@@ -1,0 +1,56 @@
+// Owns: this thread's instance of the pixel kernel, and where things lie in its memory. Every thread that imports this has its own;
+// calls are synchronous and never overlap, so one region per purpose is enough.
+//
+// The kernel (kernel/*.c, built to kernel/pixel.wasm by scripts/build-kernel.ts) imports nothing and allocates nothing. Should it
+// fault on damaged bytes, the fault is a WebAssembly trap, which decoders turn into CodecFault; its memory holds no state between calls.
+
+import { readFileSync } from 'node:fs';
+
+export type KernelExports = {
+  readonly memory: WebAssembly.Memory;
+  readonly __heap_base: WebAssembly.Global;
+  bestEncodeBytes(pixels: number, columns: number): number;
+  bestEncodeMax(pixels: number): number;
+  bestEncode(plane: number, rows: number, columns: number, out: number, work: number): number;
+  bestDecodeBytes(columns: number): number;
+  bestDecode(input: number, sizeBytes: number, plane: number, rows: number, columns: number, work: number): number;
+  readSamples(input: number, plane: number, count: number, stride: number, wide: number, bigEndian: number, flip: number): void;
+  writeSamples(out: number, plane: number, count: number, stride: number, wide: number, bigEndian: number, flip: number): void;
+  subtractPlane(plane: number, other: number, count: number, wide: number): void;
+  addPlane(plane: number, other: number, count: number): void;
+  roughness(plane: number, count: number): number;
+  fastEncode(input: number, sizeBytes: number, rowBytes: number, wide: number, bigEndian: number, filter: number, out: number): void;
+  fastDecode(input: number, sizeBytes: number, rowBytes: number, wide: number, bigEndian: number, filter: number, out: number): void;
+};
+
+const pageBytes = 65536;
+const alignBytes = 256;
+/** Memory is kept between calls up to this; after a larger call the instance is dropped, so that one odd input costs nothing later. */
+const keptBytesMax = 64 * 1024 * 1024;
+
+let compiled: WebAssembly.Module | undefined;
+let instance: KernelExports | undefined;
+
+export function kernel(): KernelExports {
+  if (instance !== undefined && instance.memory.buffer.byteLength <= keptBytesMax) return instance;
+  compiled ??= new WebAssembly.Module(readFileSync(new URL('./kernel/pixel.wasm', import.meta.url)));
+  instance = new WebAssembly.Instance(compiled, {}).exports as unknown as KernelExports;
+  return instance;
+}
+
+/** Addresses of regions of the given sizes, one after the other; memory grows to hold them. Views made before are stale afterwards. */
+export function placeRegions(exports: KernelExports, sizes: readonly number[]): number[] {
+  let at = aligned(exports.__heap_base.value);
+  const addresses = sizes.map((size) => {
+    const address = at;
+    at = aligned(at + size);
+    return address;
+  });
+  const missing = at - exports.memory.buffer.byteLength;
+  if (missing > 0) exports.memory.grow(Math.ceil(missing / pageBytes));
+  return addresses;
+}
+
+function aligned(address: number): number {
+  return Math.ceil(address / alignBytes) * alignBytes;
+}
