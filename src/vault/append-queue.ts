@@ -16,21 +16,12 @@ import {
   type RecordId,
   type WriterId,
 } from '../base/index.ts';
-import type { CodecHint } from '../codec/index.ts';
 import { commitSizeBytes, isFactKind, type PackClassName } from '../format/index.ts';
+import type { Draft } from './draft.ts';
 import type { VaultLimits } from './limits.ts';
 import type { MirrorFault, PackWriter } from './pack-writer.ts';
 import { type MadeRecord, spanOf } from './record.ts';
 import type { RecordWorks } from './record-works.ts';
-
-/** A record to be: what it holds and under whose key. */
-export type Draft = {
-  readonly id: RecordId;
-  readonly kind: number;
-  readonly group: KeyGroup;
-  readonly plain: Uint8Array;
-  readonly hint: CodecHint;
-};
 
 /** An entry, event or site row that became durable. */
 export type DurableFact = {

@@ -4,7 +4,7 @@
 // again); COPIES_TOO_FEW, DISK_*, KEY_SHREDDED, DATABASE_FAILED, CLOSED. `open`, `contents`: safe to repeat; RECORD_LOST, RECORD_UNKNOWN,
 // DISK_MISSING, KEY_SHREDDED. `care`: verify, repair, release; safe to repeat.
 
-export type { Draft, DurableFact, DurableGroup } from './append-queue.ts';
+export type { DurableFact, DurableGroup } from './append-queue.ts';
 export { AppendQueue } from './append-queue.ts';
 export type { CopyReport, Pace, RepairReport } from './care.ts';
 export { Care } from './care.ts';
@@ -12,6 +12,7 @@ export type { ContentInfo, OpenedRecord } from './content-reader.ts';
 export { ContentReader } from './content-reader.ts';
 export type { Content, ContentHints, FactDraft } from './content-writer.ts';
 export { ContentWriter } from './content-writer.ts';
+export type { Draft } from './draft.ts';
 export type { VaultLimits } from './limits.ts';
 export { vaultLimitsDefault } from './limits.ts';
 export type { ReadRecord } from './pack-copy.ts';

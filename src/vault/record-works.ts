@@ -7,7 +7,7 @@ import type { HybridTime, Random } from '../base/index.ts';
 import { type CodecPool, checkedCipher, nonceSizeBytes } from '../codec/index.ts';
 import type { Head } from '../format/index.ts';
 import type { KeySource } from '../keys/index.ts';
-import type { Draft } from './append-queue.ts';
+import type { Draft } from './draft.ts';
 import { type MadeRecord, madeRecord } from './record.ts';
 
 export interface RecordWorks {

@@ -15,7 +15,7 @@ import {
 } from '../base/index.ts';
 import type { DiskFile } from '../disk/index.ts';
 import { decodeIndexRow, indexRowCount, isFactKind, type Locator } from '../format/index.ts';
-import { OpenIndex, runsOf } from './open-index.ts';
+import { type OpenIndex, runsOf } from './open-index.ts';
 import { PackCopy, type ReadRecord } from './pack-copy.ts';
 import type { PackKeeper } from './pack-keeper.ts';
 import {

@@ -215,7 +215,7 @@ export class Vault {
       const ageMs = this.#options.clock.monotonicMs() - pack.plan.createdMonotonicMs;
       if (which === 'all' || ageMs >= this.limits.packAgeMsMax) await stream.roll();
     }
-    for (const [pack, sealing] of [...this.#sealing]) {
+    for (const [pack, sealing] of this.#sealing) {
       await sealing;
       // One that failed earlier is tried again: nothing of it is lost meanwhile.
       if (this.#live.has(pack)) await this.#seal(pack);

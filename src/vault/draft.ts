@@ -1,0 +1,15 @@
+// A draft: a record that is still to be made.
+//
+// Invariant: its id is taken from its stream before it is made, so ids follow the order in which records are appended.
+
+import type { KeyGroup, RecordId } from '../base/index.ts';
+import type { CodecHint } from '../codec/index.ts';
+
+/** A record to be: what it holds and under whose key. */
+export type Draft = {
+  readonly id: RecordId;
+  readonly kind: number;
+  readonly group: KeyGroup;
+  readonly plain: Uint8Array;
+  readonly hint: CodecHint;
+};
