@@ -33,6 +33,7 @@ export function lockFolder(folder: string, label: string): DiskLock {
   let real: string;
   try {
     real = fs.realpathSync(folder);
+    fs.accessSync(real, fs.constants.W_OK); // SQLite would only say that it cannot open
   } catch (error) {
     throw diskError(error, at);
   }
