@@ -3,7 +3,10 @@
  *
  * Plain JavaScript, because it must run on whatever Node (20 or later) the machine has, before anything is installed.
  * Keeps: nothing is installed when node_modules already holds what package-lock.json asks for; installing and failing
- * are one line each; SIGINT and SIGTERM reach the child, and its exit code is ours.
+ * are one line each; SIGINT and SIGTERM reach the child, and its exit code is ours; a child is not left behind when npm is
+ * killed. A Ctrl-C in a terminal reaches the child twice, from the terminal and from here: it must take both as one.
+ *
+ * `npm start` says `exec node`, because npm sends its signals to a shell that would otherwise die alone.
  * Leaves out on purpose: any build step, and any knowledge of what the entries do.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -105,6 +108,13 @@ function run(node, argv) {
   const flags = ['--disable-warning=ExperimentalWarning'];
   const child = spawn(node, [...flags, ...argv], { cwd: root, stdio: 'inherit', env });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  const parent = process.ppid;
+  const watchMs = 250;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    child.kill('SIGTERM');
+  }, watchMs);
   child.on('error', (error) => fail(`cannot start ${node} (${error.message}); run "npm ci" in ${root}`));
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
 }
