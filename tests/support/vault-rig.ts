@@ -71,6 +71,7 @@ export type RigOptions = {
   readonly everything?: boolean;
   readonly fromMedia?: boolean;
   readonly cipher?: number;
+  readonly pool?: CodecPool;
   /** What was applied before, as a catalog that survived. */
   readonly applied?: Map<string, Uint8Array>;
 };
@@ -102,7 +103,7 @@ export async function openRig(options: RigOptions): Promise<Rig> {
     stores,
     sql,
     keys: rigKeys,
-    pool: inlinePool,
+    pool: options.pool ?? inlinePool,
     clock,
     hybrid,
     random,
