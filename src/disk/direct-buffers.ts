@@ -1,17 +1,25 @@
-// Page-aligned memory for reads and writes past the page cache (O_DIRECT): a fixed set of slots, shared by every disk of the process.
+// Page-aligned memory for reads and writes past the page cache (O_DIRECT): a fixed set of slots, shared by every disk
+// of the process.
 //
-// A Node Buffer has no alignment to rely on (O_DIRECT answers EINVAL); the memory of a WebAssembly.Memory is page-aligned. There is one such
-// memory, not one a slot, since each reserves gigabytes of address space for its guards.
+// A Node Buffer has no alignment to rely on (O_DIRECT answers EINVAL); the memory of a WebAssembly.Memory is
+// page-aligned. There is one such memory, not one a slot, since each reserves gigabytes of address space for its
+// guards.
 //
-// Invariants: a slot has one user at a time; waiters are served first come, first served; nobody who waits for a slot holds one that only
-// he could free (a writer's slots come back when the kernel is done), so waiting ends.
+// Invariants: a slot has one user at a time; waiters are served first come, first served; nobody who waits for a slot
+// holds one that only he could free (a writer's slots come back when the kernel is done), so waiting ends.
 
 import { assert, defined } from '../base/index.ts';
 
-/** Offset, length and memory of a direct read or write are multiples of this: the page, and the largest sector of today's disks. */
+/**
+ * Offset, length and memory of a direct read or write are multiples of this: the page, and the largest sector of
+ * today's disks.
+ */
 export const directUnitBytes = 4096;
 
-/** 2 MiB a slot: an 8 MiB group is four writes on libuv's four threads, copied while the one before is written (see real-file.ts). */
+/**
+ * 2 MiB a slot: an 8 MiB group is four writes on libuv's four threads, copied while the one before is written (see
+ * real-file.ts).
+ */
 export const directSlotBytes = 2 * 1024 * 1024;
 
 /** 16 MiB in all: two groups of 8 MiB under way at once. */
@@ -28,7 +36,9 @@ const { WebAssembly: wasm } = globalThis as unknown as {
 let free: Uint8Array[] | undefined;
 const waiting: ((slot: Uint8Array) => void)[] = [];
 
-/** False where the process may not reserve the memory (a tight address-space limit): then nothing goes past the cache. */
+/**
+ * False where the process may not reserve the memory (a tight address-space limit): then nothing goes past the cache.
+ */
 export function directBuffersReady(): boolean {
   if (free !== undefined) return true;
   const pages = (directSlotBytes * directSlotCount) / wasmPageBytes;

@@ -1,10 +1,12 @@
-// What every Disk must do, as tests: each implementation runs all of them, so that a test on the simulated disk speaks for the real one.
+// What every Disk must do, as tests: each implementation runs all of them, so that a test on the simulated disk speaks
+// for the real one.
 //
-// Left out: durability itself, which only the simulated disk can lose, and whatever needs a fault (sim-disk.test.ts, real-disk.test.ts).
+// Left out: durability itself, which only the simulated disk can lose, and whatever needs a fault (sim-disk.test.ts,
+// real-disk.test.ts).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ErrorCode, isArchiveError, SeededRandom, utf8Bytes, utf8Text } from '../base/index.ts';
+import { AssertionFault, type ErrorCode, isArchiveError, SeededRandom, utf8Bytes, utf8Text } from '../base/index.ts';
 import { type Disk, readSizeBytesMax } from './disk.ts';
 
 /** An empty disk; `done` clears it away. */
@@ -47,6 +49,7 @@ export function checkDisk(name: string, makeDisk: (options: { filesOpenMax?: num
     assert.equal(bytes.buffer.byteLength, 6);
     assert.equal(utf8Text(await file.read(0, 6)), 'abcdef');
     await fails(() => file.read(0, readSizeBytesMax + 1), 'LIMIT_EXCEEDED');
+    await assert.rejects(file.read(-1, 1), AssertionFault, 'a mistake of ours is no failure of the disk');
     await file.close();
   });
 

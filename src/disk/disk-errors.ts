@@ -1,9 +1,9 @@
 // From the kernel's error numbers to our codes: one table for the real disk and its twin.
 //
-// Invariants: a message holds the disk's label, what was tried, our own path and the error's name; never content. ENOENT is decided by the
-// caller, which alone can tell a missing file from a missing disk.
+// Invariants: a message holds the disk's label, what was tried, our own path and the error's name; never content.
+// ENOENT is decided by the caller, which alone can tell a missing file from a missing disk.
 
-import { ArchiveError, type ErrorCode } from '../base/index.ts';
+import { ArchiveError, AssertionFault, type ErrorCode } from '../base/index.ts';
 
 const codeOfErrno: Readonly<Record<string, ErrorCode>> = {
   ENOSPC: 'DISK_FULL',
@@ -37,6 +37,7 @@ export function errnoOf(error: unknown): string | undefined {
 
 /** Anything thrown by the file system, as an ArchiveError; one that already is passes through. */
 export function diskError(error: unknown, at: DiskAction): ArchiveError {
+  if (error instanceof AssertionFault) throw error; // a mistake of ours is no failure of the disk
   if (error instanceof ArchiveError) return error;
   const errno = errnoOf(error);
   const code = (errno === undefined ? undefined : codeOfErrno[errno]) ?? 'DISK_IO';

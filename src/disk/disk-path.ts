@@ -1,7 +1,8 @@
 // Paths on a disk: what is one, its folder, and the few names the disk keeps for itself.
 //
-// Invariants: a checked path stays below the root by construction (no empty, '.' or '..' segment, no absolute path) and is spelled in
-// characters that every file system and every other medium takes. A refused path is not repeated in the message: it may come from a peer.
+// Invariants: a checked path stays below the root by construction (no empty, '.' or '..' segment, no absolute path) and
+// is spelled in characters that every file system and every other medium takes. A refused path is not repeated in the
+// message: it may come from a peer.
 // Left out: symbolic links inside the root. Only an operator can make one there, and then means it.
 
 import { ArchiveError } from '../base/index.ts';
@@ -10,7 +11,10 @@ const segmentForm = /^[A-Za-z0-9_+=@-][A-Za-z0-9_.+=@-]*$/;
 export const segmentBytesMax = 200; // of the usual 255, so that a suffix of ours fits
 export const pathBytesMax = 1000;
 
-/** A file being replaced by writeWhole is written under its name and this; a crash may leave one, and the next writeWhole takes it over. */
+/**
+ * A file being replaced by writeWhole is written under its name and this; a crash may leave one, and the next
+ * writeWhole takes it over.
+ */
 export const writingSuffix = '.writing';
 export const lockName = 'stele.lock';
 export const lockHolderName = 'stele.lock.json';

@@ -1,7 +1,8 @@
-// Which files are poisoned: one record a file, shared by everyone who has it open, kept for as long as the disk is open.
+// Which files are poisoned: one record a file, shared by everyone who has it open, kept for as long as the disk is
+// open.
 //
-// Invariants: a record outlives its last close only when poisoned; it follows the file through a rename and ends with a remove or a
-// replacement, so a new file under the old name is healthy. Never healed otherwise.
+// Invariants: a record outlives its last close only when poisoned; it follows the file through a rename and ends with a
+// remove or a replacement, so a new file under the old name is healthy. Never healed otherwise.
 
 export class FileHealth {
   poisoned = false;

@@ -1,13 +1,13 @@
 // One process a disk: a lock that the kernel takes back when its holder dies.
 //
-// Node has no flock. What it has is node:sqlite, whose exclusive transaction is an fcntl lock on the database file: held across containers
-// on one machine and over NFSv4, released by the kernel at death, and never left behind. The database stays empty. (An abstract socket
-// would not be seen from another network namespace; a pid file must be judged stale by guessing.) This is the one use of SQLite outside
-// src/sql: it is no database here.
+// Node has no flock. What it has is node:sqlite, whose exclusive transaction is an fcntl lock on the database file:
+// held across containers on one machine and over NFSv4, released by the kernel at death, and never left behind. The
+// database stays empty. (An abstract socket would not be seen from another network namespace; a pid file must be judged
+// stale by guessing.) This is the one use of SQLite outside src/sql: it is no database here.
 //
-// Invariants: nobody in this process opens the lock file but SQLite, since closing any descriptor of it would drop the lock
-// (disk-path.ts reserves its name); two locks in one process conflict, although fcntl alone would grant both. Holder's facts lie in a second
-// file, for messages only: no decision is ever taken on them.
+// Invariants: nobody in this process opens the lock file but SQLite, since closing any descriptor of it would drop the
+// lock (disk-path.ts reserves its name); two locks in one process conflict, although fcntl alone would grant both.
+// Holder's facts lie in a second file, for messages only: no decision is ever taken on them.
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -21,7 +21,11 @@ import { lockHolderName, lockName } from './disk-path.ts';
 type Holder = { pid: number; host: string; startedAt: string };
 
 const holderSizeBytesMax = 4096;
-const heldHere = new Set<string>();
+/**
+ * Locks of this process by real path. Also what keeps each database alive: one that the garbage collector closed would
+ * have let the lock go, whether or not the caller kept what we gave him.
+ */
+const heldHere = new Map<string, DatabaseSync | 'being taken'>();
 
 const sqliteBusy = 5;
 const sqliteReadOnly = 8;
@@ -38,9 +42,10 @@ export function lockFolder(folder: string, label: string): DiskLock {
     throw diskError(error, at);
   }
   if (heldHere.has(real)) throw lockedError(label, currentHolder());
-  heldHere.add(real);
+  heldHere.set(real, 'being taken');
   try {
     const database = takeDatabaseLock(path.join(real, lockName), label, () => readHolder(real));
+    heldHere.set(real, database);
     writeHolder(real);
     return { release: () => release(real, database) };
   } catch (error) {
@@ -82,7 +87,7 @@ function sqliteCode(error: unknown): number | undefined {
 function release(real: string, database: DatabaseSync): Promise<void> {
   if (database.isOpen) {
     // The facts go first: after the close they could be another holder's.
-    fs.rmSync(path.join(real, lockHolderName), { force: true });
+    forgetHolder(real);
     database.close();
     heldHere.delete(real);
   }
@@ -99,7 +104,15 @@ function writeHolder(real: string): void {
   try {
     fs.writeFileSync(file, `${JSON.stringify(currentHolder())}\n`, { mode: 0o600 });
   } catch {
-    fs.rmSync(file, { force: true });
+    forgetHolder(real);
+  }
+}
+
+function forgetHolder(real: string): void {
+  try {
+    fs.rmSync(path.join(real, lockHolderName), { force: true });
+  } catch {
+    // On a disk that fails they stay; they only mislead a message, and the next holder writes its own.
   }
 }
 

@@ -1,4 +1,5 @@
-// What only a real file system shows: the lock across processes, rights, a full disk, a root that vanishes, modes of files.
+// What only a real file system shows: the lock across processes, rights, a full disk, a root that vanishes, modes of
+// files.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
@@ -22,10 +23,16 @@ const open = (folder: string): Promise<RealDisk> => openRealDisk({ folder, label
 /** A process that takes the folder's lock and keeps it until it dies. */
 async function spawnHolder(t: TestContext, folder: string): Promise<ChildProcess> {
   const door = new URL('./index.ts', import.meta.url).href;
+  // The holder drops what lock() gave it and collects its garbage: the lock must hold all the same.
   const program = `
+    const { setFlagsFromString } = await import('node:v8');
+    const { runInNewContext } = await import('node:vm');
+    setFlagsFromString('--expose-gc');
     const { openRealDisk } = await import(${JSON.stringify(door)});
     const disk = await openRealDisk({ folder: ${JSON.stringify(folder)} });
     const said = await disk.lock().then(() => 'held', (error) => error.code);
+    await new Promise((resolve) => setImmediate(resolve));
+    runInNewContext('gc')();
     process.stdout.write(said);
     if (said === 'held') process.stdin.resume();
   `;

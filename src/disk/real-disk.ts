@@ -1,9 +1,10 @@
 // A Disk on a folder of a real file system.
 //
-// Invariants: every name this disk made, or opened for writing, is durable (its folder synced) before the caller hears of it; the root is
-// the folder that was opened, recognised by device and inode: when it is gone, or an unmounted disk left an empty folder in its place,
-// nothing is created there and everything missing is DISK_MISSING.
-// Left out: which disk this is (the vault keeps an identity file), and Windows' and other systems' ways past the page cache.
+// Invariants: every name this disk made, or opened for writing, is durable (its folder synced) before the caller hears
+// of it; the root is the folder that was opened, recognised by device and inode: when it is gone, or an unmounted disk
+// left an empty folder in its place, nothing is created there and everything missing is DISK_MISSING.
+// Left out: which disk this is (the vault keeps an identity file), and Windows' and other systems' ways past the page
+// cache.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -311,7 +312,8 @@ export class RealDisk implements Disk {
     try {
       await calls.syncAll(fd);
     } catch (error) {
-      // Some network file systems know no sync of a folder; they make names durable with the call itself, or not at all.
+      // Some network file systems know no sync of a folder; they make names durable with the call itself, or not at
+      // all.
       if (errnoOf(error) !== 'EINVAL' && errnoOf(error) !== 'ENOTSUP') throw error;
     } finally {
       await calls.closeFd(fd).catch(() => undefined);

@@ -1,7 +1,9 @@
-// Crash at every step: runs a scenario once to count its steps, then once for each step, and looks at what each crash may leave.
+// Crash at every step: runs a scenario once to count its steps, then once for each step, and looks at what each crash
+// may leave.
 //
-// Invariants: every run starts from an empty disk and a fresh scenario, so a failure is told by seed, step and what survived, and replays
-// from them. Left out: failing I/O (use `failAt` in a loop of one's own; what must hold then differs by scenario).
+// Invariants: every run starts from an empty disk and a fresh scenario, so a failure is told by seed, step and what
+// survived, and replays from them. Left out: failing I/O (use `failAt` in a loop of one's own; what must hold then
+// differs by scenario).
 
 import { SeededRandom } from '../base/index.ts';
 import { SimDisk, type SimDiskOptions } from './sim-disk.ts';

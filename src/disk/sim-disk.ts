@@ -1,8 +1,10 @@
-// The fault-injecting twin of RealDisk: a disk in memory that behaves like a page cache over a medium, and breaks when it is told to.
+// The fault-injecting twin of RealDisk: a disk in memory that behaves like a page cache over a medium, and breaks when
+// it is told to.
 //
-// What it keeps of a real disk: nothing survives a power cut unless it was synced, and what was not may survive in part, out of order and torn
-// (sim-inode.ts for bytes, sim-names.ts for names). Every call is made of numbered steps (sim-steps.ts) at which the world can stop or fail.
-// Same seed and same calls, same run. Left out: time (nothing takes any), permissions, and space held by removed files that are still open.
+// What it keeps of a real disk: nothing survives a power cut unless it was synced, and what was not may survive in
+// part, out of order and torn (sim-inode.ts for bytes, sim-names.ts for names). Every call is made of numbered steps
+// (sim-steps.ts) at which the world can stop or fail. Same seed and same calls, same run. Left out: time (nothing takes
+// any), permissions, and space held by removed files that are still open.
 
 import { ArchiveError, assert, defined, type Random } from '../base/index.ts';
 import {
@@ -41,7 +43,10 @@ export type SimRebootOptions = SimStepsOptions & {
   readonly random?: Random;
   /** How the medium tears; drawn when left out. */
   readonly sectorBytes?: 512 | 4096;
-  /** One in so many sectors that were being written is garbage (16 when left out); 0 for a medium that never tears a sector. */
+  /**
+   * One in so many sectors that were being written is garbage (16 when left out); 0 for a medium that never tears a
+   * sector.
+   */
   readonly tornOneIn?: number;
 };
 
@@ -278,7 +283,10 @@ export class SimDisk implements Disk {
     return this.#world.steps.crashed;
   }
 
-  /** The disk as it may be found after a power cut, now or at the crash that happened. This disk is dead; it can be asked again. */
+  /**
+   * The disk as it may be found after a power cut, now or at the crash that happened. This disk is dead; it can be
+   * asked again.
+   */
   reboot(options: SimRebootOptions = {}): SimDisk {
     this.#world.steps.stop();
     const random = options.random ?? this.#options.random;
@@ -293,7 +301,10 @@ export class SimDisk implements Disk {
     return this.#successor(options, { ...this.#world.machine, names });
   }
 
-  /** The process died and the machine did not: names and bytes are as they were, synced or not; locks and poison are gone. */
+  /**
+   * The process died and the machine did not: names and bytes are as they were, synced or not; locks and poison are
+   * gone.
+   */
   restart(options: SimStepsOptions & { readonly random?: Random } = {}): SimDisk {
     this.#world.steps.stop();
     return this.#successor(options, this.#world.machine);

@@ -1,7 +1,9 @@
-// One open file of a simulated disk: each call a step (a write that is cut short, two), with the faults that can happen to it.
+// One open file of a simulated disk: each call a step (a write that is cut short, two), with the faults that can happen
+// to it.
 //
-// Invariants: a sync covers the writes that had resolved before it was called and no others, however the calls interleave; what a fault leaves
-// is what Linux leaves: after a failed sync the cache reads well and the medium holds any mixture.
+// Invariants: a sync covers the writes that had resolved before it was called and no others, however the calls
+// interleave; what a fault leaves is what Linux leaves: after a failed sync the cache reads well and the medium holds
+// any mixture.
 
 import { assert, concatBytes } from '../base/index.ts';
 import { type DiskFile, type OpenMode, readSizeBytesMax, type UncachedRead } from './disk.ts';

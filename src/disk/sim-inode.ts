@@ -1,8 +1,9 @@
 // A simulated file: what the page cache shows, what the medium holds, and every version of each page in between.
 //
-// Invariants: pages are never changed in place, so versions, the cache and the medium share them; a page with unsynced versions is in
-// the cache; what a power cut may leave of a sector is its bytes on the medium, any unsynced version of it, or garbage (a torn sector, the
-// older bytes in it included), each sector on its own; the size is any of its values since the last sync, whatever became of the bytes.
+// Invariants: pages are never changed in place, so versions, the cache and the medium share them; a page with unsynced
+// versions is in the cache; what a power cut may leave of a sector is its bytes on the medium, any unsynced version of
+// it, or garbage (a torn sector, the older bytes in it included), each sector on its own; the size is any of its values
+// since the last sync, whatever became of the bytes.
 
 import { assert, type Random } from '../base/index.ts';
 

@@ -1,8 +1,9 @@
 // The simulated disk's names: what the running system sees, what the medium holds, and the changes in between.
 //
-// Invariants: a change of a name is durable once its folder is synced, and not before, whatever happens to the file; changes that were
-// not synced survive a power cut in any combination; a rename within a folder is one change, between folders it may survive by its new name
-// alone, by both names, or not at all, never by neither; what lies under a folder whose own name was lost is lost.
+// Invariants: a change of a name is durable once its folder is synced, and not before, whatever happens to the file;
+// changes that were not synced survive a power cut in any combination; a rename within a folder is one change, between
+// folders it may survive by its new name alone, by both names, or not at all, never by neither; what lies under a
+// folder whose own name was lost is lost.
 // Left out: moving and removing folders, which no Disk can do.
 
 import { defined, type Random } from '../base/index.ts';
@@ -13,7 +14,10 @@ type Node = SimInode | 'folder';
 type Folders = Map<string, Map<string, Node>>;
 type Assignment = { readonly folder: string; readonly name: string; readonly node: Node | undefined };
 
-/** The assignments survive a power cut together, except that `after` may be missing (the old name of a rename between folders). */
+/**
+ * The assignments survive a power cut together, except that `after` may be missing (the old name of a rename between
+ * folders).
+ */
 type Change = { now: Assignment[]; after: Assignment[] };
 
 export class SimNames {

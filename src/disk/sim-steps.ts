@@ -1,7 +1,8 @@
 // The simulated disk's clock of steps: counts every one, stops the world at one, and makes chosen ones fail.
 //
-// Invariants: steps are numbered from 1 in the order they happen; after a crash nothing happens any more, every further step throws;
-// a fault fires at the first step from its number on to which its kind can happen, once, or at each of them when it is persistent.
+// Invariants: steps are numbered from 1 in the order they happen; after a crash nothing happens any more, every further
+// step throws; a fault fires at the first step from its number on to which its kind can happen, once, or at each of
+// them when it is persistent.
 
 /** What a power cut looks like to the code above. No ArchiveError: nobody should handle it and carry on. */
 export class SimCrash extends Error {
@@ -11,7 +12,10 @@ export class SimCrash extends Error {
   }
 }
 
-/** 'entry' makes, moves or removes a name; 'syncFolder' makes such changes durable; 'look' reads names, facts or space, or takes the lock. */
+/**
+ * 'entry' makes, moves or removes a name; 'syncFolder' makes such changes durable; 'look' reads names, facts or space,
+ * or takes the lock.
+ */
 export type SimStepKind = 'read' | 'readUncached' | 'write' | 'truncate' | 'sync' | 'entry' | 'syncFolder' | 'look';
 export type SimStep = { readonly number: number; readonly kind: SimStepKind; readonly path: string };
 

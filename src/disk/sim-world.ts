@@ -1,7 +1,8 @@
 // What a simulated disk and its open files share: the names, the steps, and the state of the medium as a whole.
 //
-// Invariants: every effect lies between `begin` and `end` of one step and is synchronous, so nothing comes between; an effect happens a turn
-// of the queue after the call at the earliest, as a real one does, so who does not wait for a write is not covered by a sync.
+// Invariants: every effect lies between `begin` and `end` of one step and is synchronous, so nothing comes between; an
+// effect happens a turn of the queue after the call at the earliest, as a real one does, so who does not wait for a
+// write is not covered by a sync.
 
 import { type ArchiveError, assert, type Random, roundUp } from '../base/index.ts';
 import { type DiskAction, diskError, missingDisk } from './disk-errors.ts';

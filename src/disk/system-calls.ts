@@ -1,6 +1,7 @@
 // The file system calls that RealDisk makes, as promises over plain descriptors.
 //
-// Plain descriptors and callbacks, not FileHandle: no object that the garbage collector may close, and about 10 us less a call.
+// Plain descriptors and callbacks, not FileHandle: no object that the garbage collector may close, and about 10 us less
+// a call.
 // Invariants: `readFull` and `writeFull` finish what the kernel cut short; no call is repeated after an error.
 
 import fs from 'node:fs';
