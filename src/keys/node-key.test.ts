@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { test } from 'node:test';
+import { hexOf, SeededRandom } from '../base/index.ts';
+import { childKey, keyBelow } from './node-key.ts';
+
+const random = new SeededRandom(41);
+
+function childByNode(key: Uint8Array, bit: number): Uint8Array {
+  return createHmac('sha256', key).update('stele/1/node').update(Uint8Array.of(bit)).digest();
+}
+
+test('a step down is the HMAC-SHA256 that node:crypto computes', () => {
+  const keys = [
+    new Uint8Array(32),
+    new Uint8Array(32).fill(255),
+    ...Array.from({ length: 200 }, () => random.bytes(32)),
+  ];
+  for (const key of keys) {
+    for (const bit of [0, 1] as const) assert.equal(hexOf(childKey(key, bit)), hexOf(childByNode(key, bit)));
+  }
+});
+
+test('eighty steps are eighty times one step, and the key given is left as it was', () => {
+  const root = random.bytes(32);
+  const before = hexOf(root);
+  const path = Uint8Array.from({ length: 80 }, () => random.below(2));
+  const expected = path.reduce<Uint8Array>((key, bit) => childByNode(key, bit), root);
+  assert.equal(hexOf(keyBelow(root, path, 0, 80)), hexOf(expected));
+  assert.equal(hexOf(keyBelow(keyBelow(root, path, 0, 28), path, 28, 80)), hexOf(expected));
+  assert.equal(hexOf(keyBelow(root, path, 5, 5)), before);
+  assert.equal(hexOf(root), before);
+});
+
+test('a key in the middle of a larger buffer is read where it lies', () => {
+  const buffer = random.bytes(100);
+  const key = buffer.subarray(7, 39);
+  assert.equal(hexOf(childKey(key, 1)), hexOf(childByNode(key, 1)));
+});
