@@ -75,6 +75,7 @@ OPEN_FILES_MAX = 64
 KEYS_CACHED_MAX = 64
 TABLES_CACHED_MAX = 16  # GHASH tables of 4096 integers, about 250 KB each
 KEYRING_BYTES_MAX = 1 << 30
+UNREAD_LINES_MAX = 20  # on the terminal; extracted.tsv lists them all
 
 PACK_MARK = bytes.fromhex("89535445 4C450D0A")
 RECORD_MARK = bytes.fromhex("89535452 0D0A1A0A")
@@ -163,11 +164,11 @@ def id_text(record_id):
 
 
 def id_parse(text):
-    writer, dot, sequence = text.partition(".") if isinstance(text, str) else ("", "", "")
-    if len(writer) == 32 and dot and sequence.isascii() and sequence.isdigit() and int(sequence) <= ALL_ONES:
+    writer, _, sequence = text.partition(".") if isinstance(text, str) else ("", "", "")
+    if len(writer) == 32 and sequence.isascii() and sequence.isdigit() and len(sequence) <= 20:
         try:
             return bytes.fromhex(writer) + struct.pack("<Q", int(sequence))
-        except ValueError:
+        except (ValueError, struct.error):
             pass
     raise Damaged("%r is no record id" % (text,))
 
@@ -411,19 +412,18 @@ def sm3_plain(data):
             x ^= (((x << 15) | (x >> 17)) ^ ((x << 23) | (x >> 9))) & mask
             w.append(x ^ (((y << 7) | (y >> 25)) & mask) ^ w[j - 6])
         a, b, c, d, e, f, g, h = v
-        for j in range(64):
+        for j, (t, word, later) in enumerate(zip(_SM3_T, w, w[4:])):
             turned = ((a << 12) | (a >> 20)) & mask
-            ss1 = (turned + e + _SM3_T[j]) & mask
+            ss1 = (turned + e + t) & mask
             ss1 = ((ss1 << 7) | (ss1 >> 25)) & mask
             if j < 16:
                 ff, gg = a ^ b ^ c, e ^ f ^ g
             else:
-                ff, gg = (a & b) | (a & c) | (b & c), (e & f) | (~e & g)
-            tt1 = (ff + d + (ss1 ^ turned) + (w[j] ^ w[j + 4])) & mask
-            tt2 = (gg + h + ss1 + w[j]) & mask
-            a, b, c, d = tt1, a, ((b << 9) | (b >> 23)) & mask, c
-            e, f, g, h = tt2 ^ (((tt2 << 9) | (tt2 >> 23)) ^ ((tt2 << 17) | (tt2 >> 15))) & mask, e, f, g
-            g = ((g << 19) | (g >> 13)) & mask
+                ff, gg = (a & b) | (c & (a | b)), g ^ (e & (f ^ g))
+            tt2 = (gg + h + ss1 + word) & mask
+            h, g, f, e = g, ((f << 19) | (f >> 13)) & mask, e, tt2 ^ (tt2 << 9 ^ tt2 >> 23 ^ tt2 << 17 ^ tt2 >> 15) & mask
+            tt1 = (ff + d + (ss1 ^ turned) + (word ^ later)) & mask
+            d, c, b, a = c, ((b << 9) | (b >> 23)) & mask, a, tt1
         v = tuple(p ^ q for p, q in zip(v, (a, b, c, d, e, f, g, h)))
     return struct.pack(">8I", *v)
 
@@ -1729,18 +1729,25 @@ class Progress:
 
 def find_packs(folders, report):
     """Every *.pack and *.foot below the folders; packs first, so that footer files only fill gaps."""
-    packs, feet = [], []
+    packs, feet, seen = [], [], set()
+
+    def take(path):
+        real = os.path.realpath(path)
+        if real not in seen:  # one file by two names is no second copy
+            seen.add(real)
+            (feet if path.lower().endswith(".foot") else packs).append(path)
+
     for folder in folders:
         if os.path.isfile(folder):
-            (feet if folder.endswith(".foot") else packs).append(folder)
+            take(folder)
             continue
         if not os.path.isdir(folder):
             raise Misuse("%s: no such folder" % folder)
         for where, names, files in os.walk(folder, onerror=lambda e: report("%s: %s" % (e.filename, e.strerror))):
             names.sort()
             for name in sorted(files):
-                if name.endswith((".pack", ".foot")):
-                    (feet if name.endswith(".foot") else packs).append(os.path.join(where, name))
+                if name.lower().endswith((".pack", ".foot")):  # some media know only capital letters
+                    take(os.path.join(where, name))
     if not packs and not feet:
         raise Failure("no packs found (*.pack, *.foot)")
     return packs, feet
@@ -1884,9 +1891,12 @@ class Archive:
             except Failure as error:
                 self.report(str(error))
         self.progress.done()
-        for record_id, (tenant, kind, error) in self.unread.items():
-            if not isinstance(error, Shredded):
-                self.report("%s %s of tenant %d: %s" % (kind, id_text(record_id), tenant, error))
+        unread = [(item, *rest) for item, rest in self.unread.items() if not isinstance(rest[2], Shredded)]
+        for record_id, tenant, kind, error in unread[:UNREAD_LINES_MAX]:
+            say("%s %s of tenant %d: %s" % (kind, id_text(record_id), tenant, error))
+        if len(unread) > UNREAD_LINES_MAX:
+            say("and %d more that cannot be read" % (len(unread) - UNREAD_LINES_MAX))
+        self.damage += len(unread)
 
     def add(self, pack, whole):
         self.packs.append(pack)
@@ -2090,7 +2100,8 @@ def parse_list(plain):
     if count > LIST_CHILDREN_MAX or len(plain) != 48 + 32 * count or not 1 <= level <= LIST_LEVEL_MAX:
         raise Damaged("a chunk list contradicts itself")
     children = [(plain[at : at + 24], int.from_bytes(plain[at + 24 : at + 32], "little")) for at in range(48, len(plain), 32)]
-    if sum(length for _, length in children) != total:
+    # A child of no bytes is refused: lists of nothing but such children could keep a reader busy for ever.
+    if sum(length for _, length in children) != total or not all(length for _, length in children):
         raise Damaged("the children of a chunk list do not add up")
     return level, total, plain[16:48], children
 
@@ -2120,20 +2131,22 @@ def content(archive, ref, length, level=None):
 
 
 class Attempt:
-    """Reads an object's content into a file, or nowhere, and says what is missing."""
+    """Reads an object's content into a file and says what is missing; with `leave_holes`, zeros stand for that."""
 
-    def __init__(self, archive, entry, ref, file):
+    def __init__(self, archive, entry, ref, file, leave_holes=False):
         self.gaps = []  # (offset, length, error)
         digest, at = hashlib.sha256(), 0
         for data, length, error in content(archive, ref, entry.size) if ref else ():
             if data is None:
                 self.gaps.append((at, length, error))
-                file.seek(length, os.SEEK_CUR)
+                if leave_holes:
+                    file.seek(length, os.SEEK_CUR)
             else:
                 digest.update(data)
                 file.write(data)
             at += length
-        file.truncate(at)
+        if leave_holes:
+            file.truncate(at)
         self.lost = sum(length for _, length, _ in self.gaps)
         self.error = None
         if self.gaps:
@@ -2265,8 +2278,7 @@ class Extraction:
             self.extract(name, archive.entry(name), name in current)
         archive.progress.done()
         for record_id, (tenant, kind, error) in archive.unread.items():
-            if kind == KINDS[ENTRY]:
-                self.row(error.status, tenant, "", "", "", "", "", "", "entry record %s: %s" % (id_text(record_id), error))
+            self.row(error.status, tenant, "", "", "", "", "", "", "%s record %s: %s" % (kind, id_text(record_id), error))
         self.destination.finish()
 
     def position(self, entry):
@@ -2293,9 +2305,14 @@ class Extraction:
         attempt, ref = best
         path = ""
         if self.keep_partial and attempt.gaps and attempt.lost < entry.size:
-            with self.destination.open() as file:
-                Attempt(self.archive, entry, ref, file)
-            path = self.destination.place_partial(tenant, entry)
+            try:
+                with self.destination.open() as file:
+                    Attempt(self.archive, entry, ref, file, leave_holes=True)
+                path = self.destination.place_partial(tenant, entry)
+            except (OSError, OverflowError, ValueError) as error:
+                if isinstance(error, OSError) and error.errno not in (errno.EFBIG, errno.EINVAL):
+                    raise
+                path = ""  # a hole larger than a file can be
         self.row(attempt.error.status, *fields, path, attempt.text())
 
 
@@ -2527,6 +2544,9 @@ class PackCheck:
         if self.times and self.times != [locator.time_least, locator.time_greatest]:
             self.find(end, "the locator's least and greatest times are not those of the records")
 
+    def count(self):
+        return self.pack.locator.records if self.pack.is_footer_file else self.records
+
     def state(self):
         if self.pack.is_footer_file:
             return "footer file"
@@ -2684,7 +2704,7 @@ def command_verify(args):
         elif not check.pack.header.why:
             unsealed[path] = check.pack.header.pack_id
         verdict = "ok" if not check.findings else "DAMAGED, %d findings" % len(check.findings)
-        print("%s: %s, %s, %d records" % (field(path), verdict, check.state(), check.records))
+        print("%s: %s, %s, %d records" % (field(path), verdict, check.state(), check.count()))
         findings += len(check.findings)
         records += check.records
         size += check.pack.size

@@ -474,7 +474,7 @@ class ExtractTest(Case):
 
 class UnknownTest(Case):
     def refs(self, record, size):
-        entry = {"ref": record.id, "size": str(size), "sha256": hashlib.sha256(b"x" * size).hexdigest()}
+        entry = {"ref": record.id, "size": str(size), "sha256": hashlib.sha256(b"x" * min(size, 99)).hexdigest()}
         return self.writer.object("b", "odd" + record.id, b"", entry=entry)
 
     def test_what_must_be_understood_and_is_not_costs_that_record_alone(self):
@@ -561,6 +561,20 @@ class UnknownTest(Case):
         self.assertEqual((code, files), (1, {}))
         self.assertEqual([row["status"] for row in rows], ["damaged"] * 4)
 
+    def test_numbers_no_file_can_hold_are_refused(self):
+        w = self.writer
+        chunk = w.record(CHUNK, b"x" * 10)
+        nothing = w.chunk_list([(chunk, 0)] * 8192)  # lists of nothing would take for ever
+        huge = w.chunk_list([(chunk, 10), (nothing, 2**63)])
+        records = [chunk, nothing, huge] + self.refs(huge, 2**63 + 10) + self.refs(nothing, 0)
+        for entry in ({"size": "9" * 5000}, {"size": 1}, {"ref": "f" * 32 + "." + "9" * 5000}, {"created": "-1"}, {"id": "../x"},
+                      {"mode": 1 << 80, "mtime": "9" * 20, "created": "9" * 20}, {"mode": "x", "mtime": 5}):  # fmt: skip
+            records += w.object("b", "k%d" % w.sequence, b"data", entry=entry)
+        self.write("packs/a.pack", self.pack(records).bytes())
+        code, files, rows, _ = self.extract("--partial")
+        self.assertEqual((code, sorted(files.values())), (1, [b"data", b"data"]))
+        self.assertEqual(len(rows), 4)
+
     def test_misuse_is_told_in_one_line(self):
         self.write("packs/a.pack", self.pack(self.writer.object("b", "k", b"x")).bytes())
         self.write("full/file", b"")
@@ -644,6 +658,9 @@ class DamageTest(Case):
         code, text = self.verify()
         self.assertEqual(code, 1)
         self.assertIn("6 records are damaged somewhere, 0 of them have no good copy here", text)
+        os.symlink(self.path("packs", "mirror0"), self.path("packs", "again"))
+        code, text = self.verify(self.path("packs", "mirror0"), self.path("packs", "again"))
+        self.assertIn("3 records are damaged somewhere, 3 of them have no good copy here", text)
 
     def test_mirrors_of_an_open_pack_are_united(self):
         first = self.pack(*self.groups[:3], seal=False)
