@@ -88,7 +88,8 @@ function parse(file: Buffer): NativeFrame[] | null {
       skipUndefined(c);
       continue;
     }
-    if (head.tag === 0x00280008) frameCount = Number.parseInt(file.toString('latin1', c.at, c.at + head.length), 10) || 1;
+    if (head.tag === 0x00280008)
+      frameCount = Number.parseInt(file.toString('latin1', c.at, c.at + head.length), 10) || 1;
     else if (head.tag >>> 16 === 0x0028 && head.length === 2) found.set(head.tag, u16(c, c.at));
     c.at += head.length;
   }

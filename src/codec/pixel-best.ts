@@ -1,7 +1,7 @@
 // The best pixel codec, number 4, version 1: bytes of a frame <-> a payload (docs/formats/pixel-best.md).
 //
-// Payload, little-endian:
-//   u8 mode     0 stored: the plain bytes follow. 1 zstd: one zstd frame follows. 2 planes:
+// Payload of mode 2, little-endian (modes 0 and 1: pixel-payload.ts):
+//   u8 mode = 2
 //   u8 flags    1 wide (16-bit samples), 2 big-endian, 4 flipped (samples xor 0x8000), 8 decorrelated, 16 planar
 //   u8 samples  1..4
 //   u32 rows, u32 columns
@@ -11,46 +11,35 @@
 // Decoding damaged bytes throws CodecFault or gives wrong bytes of the right length, in bounded time and memory; telling wrong from right is
 // for the record's digest. Left out on purpose: which of the codecs to use, and cutting frames into chunks.
 
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { CodecFault } from './codec-fault.ts';
 import { type KernelExports, kernel, placeRegions } from './pixel-kernel.ts';
-import { columnsMax, layOut, looksBigEndian, type PixelLayout, type PixelShape, pixelBytesMax, samplesMax } from './pixel-shape.ts';
+import { callKernel, decodePlainModes, payloadMode, shortestPayload, slackBytes } from './pixel-payload.ts';
+import {
+  columnsMax,
+  layOut,
+  looksBigEndian,
+  type PixelLayout,
+  type PixelShape,
+  pixelBytesMax,
+  samplesMax,
+} from './pixel-shape.ts';
 
-const mode = { stored: 0, zstd: 1, planes: 2 } as const;
 const flag = { wide: 1, bigEndian: 2, flipped: 4, decorrelated: 8, planar: 16 } as const;
 const headBytes = 11;
-/** Readable bytes that the kernel wants behind its input. */
-const slackBytes = 16;
-/** Below this the model outweighs the pixels more often than not, and above this ratio zstd may do better (drawings, flat frames): try both. */
-const smallBytesMax = 4096;
-const flatRatioMin = 8;
+const zstdLevel = 9;
 
 export function encodePixelBest(plain: Uint8Array, shape: PixelShape): Uint8Array {
   const layout = layOut(plain.length, shape);
-  let best = storedPayload(plain);
-  if (layout.rows > 0 && plain.length <= pixelBytesMax) {
-    const planes = encodePlanes(plain, layout);
-    if (planes.length < best.length) best = planes;
-  }
-  if (plain.length <= smallBytesMax || best.length * flatRatioMin < plain.length || best.length > plain.length) {
-    const squeezed = zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: 9 } });
-    if (squeezed.length + 1 < best.length) best = payloadOf(mode.zstd, squeezed);
-  }
-  return best;
+  const fits = layout.rows > 0 && plain.length <= pixelBytesMax;
+  return shortestPayload(plain, fits ? encodePlanes(plain, layout) : undefined, zstdLevel);
 }
 
-function payloadOf(first: number, rest: Uint8Array): Uint8Array {
-  const out = new Uint8Array(rest.length + 1);
-  out[0] = first;
-  out.set(rest, 1);
-  return out;
-}
-
-function storedPayload(plain: Uint8Array): Uint8Array {
-  return payloadOf(mode.stored, plain);
-}
-
-type Regions = { readonly bytes: number; readonly planes: readonly number[]; readonly stream: number; readonly work: number };
+type Regions = {
+  readonly bytes: number;
+  readonly planes: readonly number[];
+  readonly stream: number;
+  readonly work: number;
+};
 
 function encodePlanes(plain: Uint8Array, layout: PixelLayout): Uint8Array {
   const exports = kernel();
@@ -73,7 +62,7 @@ function encodePlanes(plain: Uint8Array, layout: PixelLayout): Uint8Array {
 
   const head = new Uint8Array(headBytes);
   const view = new DataView(head.buffer);
-  head.set([mode.planes, flags, layout.samples]);
+  head.set([payloadMode.pixels, flags, layout.samples]);
   view.setUint32(3, layout.rows, true);
   view.setUint32(7, layout.columns, true);
   const parts = [head];
@@ -97,7 +86,14 @@ function eachPlane(
   const stride = layout.planar ? 1 : layout.samples;
   for (const [index, plane] of regions.planes.entries()) {
     const flip = (flags & flag.flipped) === 0 ? 0 : 0x8000;
-    move(regions.bytes + index * apart, plane, stride, layout.wide ? 1 : 0, (flags & flag.bigEndian) === 0 ? 0 : 1, flip);
+    move(
+      regions.bytes + index * apart,
+      plane,
+      stride,
+      layout.wide ? 1 : 0,
+      (flags & flag.bigEndian) === 0 ? 0 : 1,
+      flip,
+    );
   }
 }
 
@@ -135,28 +131,9 @@ function decorrelate(exports: KernelExports, planes: readonly number[], pixels: 
   return false;
 }
 
+/** Throws CodecFault unless `stored` decodes to exactly `plainSizeBytes` bytes. */
 export function decodePixelBest(stored: Uint8Array, plainSizeBytes: number): Uint8Array {
-  switch (stored[0]) {
-    case mode.stored:
-      if (stored.length - 1 !== plainSizeBytes) throw new CodecFault('stored bytes differ in length from what was promised');
-      return stored.slice(1);
-    case mode.zstd:
-      return decodeZstd(stored.subarray(1), plainSizeBytes);
-    case mode.planes:
-      return decodePlanes(stored, plainSizeBytes);
-    default:
-      throw new CodecFault('unknown mode');
-  }
-}
-
-export function decodeZstd(squeezed: Uint8Array, plainSizeBytes: number): Uint8Array {
-  try {
-    const plain = zstdDecompressSync(squeezed, { maxOutputLength: Math.max(1, plainSizeBytes) });
-    if (plain.length === plainSizeBytes) return plain;
-  } catch (cause) {
-    throw new CodecFault('zstd does not decode', { cause });
-  }
-  throw new CodecFault('zstd gives another length than was promised');
+  return decodePlainModes(stored, plainSizeBytes) ?? decodePlanes(stored, plainSizeBytes);
 }
 
 function readLayout(stored: Uint8Array, plainSizeBytes: number): { layout: PixelLayout; flags: number } {
@@ -168,7 +145,16 @@ function readLayout(stored: Uint8Array, plainSizeBytes: number): { layout: Pixel
   const columns = view.getUint32(7, true);
   const wide = (flags & flag.wide) !== 0;
   const tailBytes = plainSizeBytes - rows * columns * samples * (wide ? 2 : 1);
-  if (flags > 31 || samples < 1 || samples > samplesMax || rows < 1 || columns < 1 || columns > columnsMax || tailBytes < 0) {
+  if (
+    flags > 31 ||
+    samples < 1 ||
+    samples > samplesMax ||
+    rows < 1 ||
+    columns < 1 ||
+    columns > columnsMax ||
+    tailBytes < 0 ||
+    tailBytes > stored.length - headBytes
+  ) {
     throw new CodecFault('head does not fit the promised length');
   }
   return { flags, layout: { rows, columns, samples, wide, planar: (flags & flag.planar) !== 0, tailBytes } };
@@ -179,7 +165,12 @@ function decodePlanes(stored: Uint8Array, plainSizeBytes: number): Uint8Array {
   const exports = kernel();
   const pixels = layout.rows * layout.columns;
   const planeSizes = Array.from({ length: layout.samples }, () => pixels * 2 + slackBytes);
-  const sizes = [plainSizeBytes + slackBytes, stored.length + slackBytes, exports.bestDecodeBytes(layout.columns), ...planeSizes];
+  const sizes = [
+    plainSizeBytes + slackBytes,
+    stored.length + slackBytes,
+    exports.bestDecodeBytes(layout.columns),
+    ...planeSizes,
+  ];
   const [bytes = 0, stream = 0, work = 0, ...planes] = placeRegions(exports, sizes);
   const memory = new Uint8Array(exports.memory.buffer);
   memory.set(stored, stream);
@@ -187,8 +178,9 @@ function decodePlanes(stored: Uint8Array, plainSizeBytes: number): Uint8Array {
   let at = headBytes;
   const streamEnd = stored.length - layout.tailBytes;
   for (const plane of planes) {
-    const used = callKernel(() => exports.bestDecode(stream + at, streamEnd - at, plane, layout.rows, layout.columns, work));
-    if (used < 0) throw new CodecFault('a plane does not decode');
+    const used = callKernel(() =>
+      exports.bestDecode(stream + at, streamEnd - at, plane, layout.rows, layout.columns, work),
+    );
     at += used;
   }
   if (at !== streamEnd) throw new CodecFault('bytes between the planes and the tail');
@@ -204,12 +196,4 @@ function decodePlanes(stored: Uint8Array, plainSizeBytes: number): Uint8Array {
   const plain = memory.slice(bytes, bytes + plainSizeBytes);
   plain.set(stored.subarray(streamEnd), plainSizeBytes - layout.tailBytes);
   return plain;
-}
-
-function callKernel(call: () => number): number {
-  try {
-    return call();
-  } catch (cause) {
-    throw new CodecFault('the kernel refuses these bytes', { cause });
-  }
 }

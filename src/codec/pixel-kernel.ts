@@ -14,13 +14,51 @@ export type KernelExports = {
   bestEncode(plane: number, rows: number, columns: number, out: number, work: number): number;
   bestDecodeBytes(columns: number): number;
   bestDecode(input: number, sizeBytes: number, plane: number, rows: number, columns: number, work: number): number;
-  readSamples(input: number, plane: number, count: number, stride: number, wide: number, bigEndian: number, flip: number): void;
-  writeSamples(out: number, plane: number, count: number, stride: number, wide: number, bigEndian: number, flip: number): void;
+  readSamples(
+    input: number,
+    plane: number,
+    count: number,
+    stride: number,
+    wide: number,
+    bigEndian: number,
+    flip: number,
+  ): void;
+  writeSamples(
+    out: number,
+    plane: number,
+    count: number,
+    stride: number,
+    wide: number,
+    bigEndian: number,
+    flip: number,
+  ): void;
   subtractPlane(plane: number, other: number, count: number, wide: number): void;
   addPlane(plane: number, other: number, count: number): void;
   roughness(plane: number, count: number): number;
-  fastEncode(input: number, sizeBytes: number, rowBytes: number, wide: number, bigEndian: number, filter: number, out: number): void;
-  fastDecode(input: number, sizeBytes: number, rowBytes: number, wide: number, bigEndian: number, filter: number, out: number): void;
+  fastEncodeBytes(rows: number, rowSamples: number): number;
+  fastEncodeMax(rows: number, rowSamples: number): number;
+  fastEncode(
+    input: number,
+    rows: number,
+    rowSamples: number,
+    apart: number,
+    wide: number,
+    bigEndian: number,
+    out: number,
+    work: number,
+  ): number;
+  fastDecodeBytes(rowSamples: number): number;
+  fastDecode(
+    input: number,
+    sizeBytes: number,
+    rows: number,
+    rowSamples: number,
+    apart: number,
+    wide: number,
+    bigEndian: number,
+    out: number,
+    work: number,
+  ): number;
 };
 
 const pageBytes = 65536;

@@ -45,7 +45,15 @@ export function layOut(sizeBytes: number, shape: PixelShape): PixelLayout {
     const together = shape.planar ? 1 : samples;
     const rowBytes = shape.columns * together * width;
     const rows = Math.floor(sizeBytes / rowBytes);
-    if (rows > 0) return { rows, columns: shape.columns, samples: together, wide, planar: false, tailBytes: sizeBytes - rows * rowBytes };
+    if (rows > 0)
+      return {
+        rows,
+        columns: shape.columns,
+        samples: together,
+        wide,
+        planar: false,
+        tailBytes: sizeBytes - rows * rowBytes,
+      };
   }
   const words = Math.floor(sizeBytes / width);
   const columns = Math.min(columnsGuessed, words);
