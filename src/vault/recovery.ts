@@ -90,7 +90,10 @@ export class Recovery {
     const copies: TailCopy[] = [];
     for (const store of stores) {
       try {
-        copies.push({ store, file: await store.disk.open(openPath(pack), 'write') });
+        const file = await store.disk.open(openPath(pack), 'write');
+        copies.push({ store, file });
+        // What a killed writer left can be read and still be gone after a power cut: nothing is believed before it is synced.
+        await file.sync();
       } catch (error) {
         this.#unreadable(pack, error);
       }
