@@ -13,7 +13,7 @@ The passphrase of an export is read from --passphrase-file, else from the variab
 the terminal. Exit codes: 0 done; 1 failed, or damage was found; 2 misused.
 
 What it does with damage: a rotten record costs that record and no other; where several folders hold copies of a pack, a
-bad copy of a record is answered from a good one; what cannot be brought back is listed by name and the rest is extracted.
+bad copy of a record is answered from a good one; what cannot be brought back is listed, and the rest is extracted.
 
 Extraction writes DIR/<tenant>/<bucket>/<key>. A key that cannot be a file name here (too long, "..", an empty part, a
 file where a folder is needed) goes to DIR/<tenant>/~mapped/<entry id>. DIR/extracted.tsv has a line for every object,
@@ -87,7 +87,6 @@ CHUNK, LIST, ENTRY, EVENT, BUNDLE, SITE, COMMIT, INDEX = 1, 2, 3, 4, 5, 6, 16, 1
 KINDS = {1: "chunk", 2: "chunk list", 3: "entry", 4: "event", 5: "bundle", 6: "site", 16: "commit", 17: "index"}
 NOTES = (ENTRY, EVENT, SITE)  # the kinds that a footer repeats
 CIPHER_NONE, CIPHER_AES, CIPHER_SM4 = 0, 1, 2
-CIPHERS = {0: "none", 1: "AES-256-GCM", 2: "SM4-CTR + HMAC-SM3"}
 CODECS = {(0, 0): "none", (1, 1): "zstd", (3, 1): "pixel-fast", (4, 1): "pixel-best"}
 TLV_NONCE = 0x8001
 
@@ -421,7 +420,8 @@ def sm3_plain(data):
             else:
                 ff, gg = (a & b) | (c & (a | b)), g ^ (e & (f ^ g))
             tt2 = (gg + h + ss1 + word) & mask
-            h, g, f, e = g, ((f << 19) | (f >> 13)) & mask, e, tt2 ^ (tt2 << 9 ^ tt2 >> 23 ^ tt2 << 17 ^ tt2 >> 15) & mask
+            h, g, f = g, ((f << 19) | (f >> 13)) & mask, e
+            e = tt2 ^ (tt2 << 9 ^ tt2 >> 23 ^ tt2 << 17 ^ tt2 >> 15) & mask
             tt1 = (ff + d + (ss1 ^ turned) + (word ^ later)) & mask
             d, c, b, a = c, ((b << 9) | (b >> 23)) & mask, a, tt1
         v = tuple(p ^ q for p, q in zip(v, (a, b, c, d, e, f, g, h)))
@@ -484,7 +484,9 @@ def scrypt_plain(password, salt, n, r, p, length):
 
 def scrypt(password, salt, n, r, p, length):
     if hasattr(hashlib, "scrypt"):
-        return hashlib.scrypt(password, salt=salt, n=n, r=r, p=p, dklen=length, maxmem=130 * n * r + 256 * r * p + MEBIBYTE)
+        return hashlib.scrypt(
+            password, salt=salt, n=n, r=r, p=p, dklen=length, maxmem=130 * n * r + 256 * r * p + MEBIBYTE
+        )
     return scrypt_plain(password, salt, n, r, p, length)
 
 
@@ -1330,7 +1332,7 @@ class Head:
         return nonces[0] if len(nonces) == 1 else None
 
     def authenticated(self):
-        """What a cipher authenticates beside the content (4): bytes 0 to 87, and the type-length-values but the nonce."""
+        """What a cipher authenticates beside the content (4): bytes 0 to 87, and the values that follow but the nonce."""
         rest = [self.raw[at : at + 4 + len(value)] for kind, value, at in self.tlvs() if kind != TLV_NONCE]
         return self.raw[:88] + b"".join(rest)
 
@@ -1476,9 +1478,7 @@ class Pack:
             raise Failure("%s: %s" % (path, error.strerror)) from None
         self.header = Header(raw)
         if not self.header.why and self.header.version > FORMAT_VERSION:
-            raise Failure(
-                "%s: format version %d; this reader knows %d" % (path, self.header.version, FORMAT_VERSION)
-            )
+            raise Failure("%s: format version %d; this reader knows %d" % (path, self.header.version, FORMAT_VERSION))
         self.locator = Locator(tail) if self.size >= 2 * BLOCK else Locator(b"")
         self.shift = 0  # how much nearer to the start things lie in this file than the pack says
         self.is_footer_file = False
@@ -1790,9 +1790,6 @@ class Locations:
         copies = places[bisect_left(sequences, sequence) : bisect_right(sequences, sequence)]
         return [(place >> self.UNITS_BITS, (place & (1 << self.UNITS_BITS) - 1) << 4) for place in copies]
 
-    def __len__(self):
-        return sum(len(entry[0]) for entry in self.writers.values())
-
 
 def decimal(value, what):
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
@@ -2051,7 +2048,9 @@ class Archive:
                 last = error
         if not copies:
             raise Lost("%s is in none of these packs" % id_text(record_id))
-        raise Lost("%s: %s%s" % (id_text(record_id), last, "" if len(copies) == 1 else ", in all %d copies" % len(copies)))
+        raise Lost(
+            "%s: %s%s" % (id_text(record_id), last, "" if len(copies) == 1 else ", in all %d copies" % len(copies))
+        )
 
     # What bucket and key name: the newest entry by (created, stamp) among live ones and deletion markers; where that is
     # a marker, nothing.
@@ -2099,7 +2098,9 @@ def parse_list(plain):
         raise TooNew("chunk list version %d is not known to this reader" % version)
     if count > LIST_CHILDREN_MAX or len(plain) != 48 + 32 * count or not 1 <= level <= LIST_LEVEL_MAX:
         raise Damaged("a chunk list contradicts itself")
-    children = [(plain[at : at + 24], int.from_bytes(plain[at + 24 : at + 32], "little")) for at in range(48, len(plain), 32)]
+    children = [
+        (plain[at : at + 24], int.from_bytes(plain[at + 24 : at + 32], "little")) for at in range(48, len(plain), 32)
+    ]
     # A child of no bytes is refused: lists of nothing but such children could keep a reader busy for ever.
     if sum(length for _, length in children) != total or not all(length for _, length in children):
         raise Damaged("the children of a chunk list do not add up")
@@ -2169,7 +2170,15 @@ NAME_BYTES_MAX = 255
 NAME_PARTS_MAX = 200
 WINDOWS_RESERVED = {"con", "prn", "aux", "nul"} | {"%s%d" % (word, i) for word in ("com", "lpt") for i in range(1, 10)}
 # What a file system may answer to a name that it cannot hold, or where another file is in the way.
-NAME_ERRORS = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EINVAL, errno.EILSEQ, errno.ENOTEMPTY}
+NAME_ERRORS = {
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.EINVAL,
+    errno.EILSEQ,
+    errno.ENOTEMPTY,
+}
 
 
 def safe_part(part):
@@ -2278,7 +2287,9 @@ class Extraction:
             self.extract(name, archive.entry(name), name in current)
         archive.progress.done()
         for record_id, (tenant, kind, error) in archive.unread.items():
-            self.row(error.status, tenant, "", "", "", "", "", "", "%s record %s: %s" % (kind, id_text(record_id), error))
+            self.row(
+                error.status, tenant, "", "", "", "", "", "", "%s record %s: %s" % (kind, id_text(record_id), error)
+            )
         self.destination.finish()
 
     def position(self, entry):
@@ -2383,7 +2394,9 @@ class PackCheck:
                 self.check_torn(group)
                 continue
             self.groups += 1
-            in_footer = bool(group.commit and group.commit.footer) or (pack.sealed and group.start >= pack.footer_offset)
+            in_footer = bool(group.commit and group.commit.footer) or (
+                pack.sealed and group.start >= pack.footer_offset
+            )
             saw_footer = saw_footer or in_footer
             self.check_group(group, in_footer)
         if pack.sealed:
@@ -2532,7 +2545,10 @@ class PackCheck:
         if not pack.is_footer_file and pack.zeros_until(pack.footer_end, last) < last:
             self.find(pack.footer_end, "bytes between footer and locator are not zero")
         if self.copies_count != locator.notes:
-            self.find(locator.footer_offset, "the footer repeats %d records instead of %d" % (self.copies_count, locator.notes))
+            self.find(
+                locator.footer_offset,
+                "the footer repeats %d records instead of %d" % (self.copies_count, locator.notes),
+            )
         if pack.is_footer_file or not self.complete:
             return
         if self.records != locator.records:
@@ -2651,9 +2667,11 @@ def command_extract(args):
     def create(name, mode="w+b", **options):
         return open(os.path.join(args.out, name), mode, **options)
 
-    with create("entries.jsonl") as entries, create("events.jsonl") as notes, create(
-        "extracted.tsv", "w", encoding="utf-8", errors="backslashreplace", newline="\n"
-    ) as table:
+    with (
+        create("entries.jsonl") as entries,
+        create("events.jsonl") as notes,
+        create("extracted.tsv", "w", encoding="utf-8", errors="backslashreplace", newline="\n") as table,
+    ):
         archive = Archive(engine, keys, entries, notes, args.keep_torn, args.even_shredded)
         archive.load(args.folders)
         extraction = Extraction(archive, destination, table, args.partial)
@@ -2760,7 +2778,9 @@ def command_info(args):
             groups += 0 if group.torn else 1
             for _, head in () if group.torn else group.records:
                 kinds[head.kind_text()] = kinds.get(head.kind_text(), 0) + 1
-        print("  %d groups: %s" % (groups, ", ".join("%d %s" % (n, k) for k, n in sorted(kinds.items())) or "no records"))
+        print(
+            "  %d groups: %s" % (groups, ", ".join("%d %s" % (n, k) for k, n in sorted(kinds.items())) or "no records")
+        )
         if torn:
             print("  %d records in a torn end" % torn)
         if gaps:

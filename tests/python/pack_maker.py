@@ -402,7 +402,9 @@ def merkle_root(leaves):
 
 
 class PackMaker:
-    def __init__(self, archive, pack_class=1, pack_id=None, text="A pack of a Stele archive; see FORMAT.md.", version=1):
+    def __init__(
+        self, archive, pack_class=1, pack_id=None, text="A pack of a Stele archive; see FORMAT.md.", version=1
+    ):
         self.archive, self.pack_class = archive, pack_class
         self.pack_id = pack_id or os.urandom(16)
         self.writer = os.urandom(16)

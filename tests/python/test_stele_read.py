@@ -22,7 +22,7 @@ sys.path[:0] = [HERE, os.path.dirname(READER)]
 
 import pack_maker as maker  # noqa: E402
 import stele_read as reader  # noqa: E402
-from pack_maker import CHUNK, ENTRY, EVENT, MEBIBYTE, SITE, PackMaker, Tree, Writer  # noqa: E402
+from pack_maker import CHUNK, ENTRY, EVENT, SITE, PackMaker, Tree, Writer  # noqa: E402
 
 ARCHIVE = bytes(range(16))
 PASSPHRASE = "corr\u00e9ct 马 battery"
@@ -66,7 +66,15 @@ class Case(unittest.TestCase):
     def extract(self, *extra, folders=None, keys=None, out="out"):
         """Runs an extraction; returns (exit code, {path below the tenant: bytes}, rows of the table, output)."""
         where = self.path(out)
-        arguments = ["extract", *(folders or [self.path("packs")]), "--keys", keys or self.keys(), "--out", where, *extra]
+        arguments = [
+            "extract",
+            *(folders or [self.path("packs")]),
+            "--keys",
+            keys or self.keys(),
+            "--out",
+            where,
+            *extra,
+        ]
         code, stdout, stderr = self.run_main(*arguments)
         files = {}
         for folder, _, names in os.walk(where):
@@ -166,8 +174,14 @@ ZSTD_TEXT = {
 }
 ZSTD_FRAMES = {
     ("empty", 3): "KLUv/SAAAQAA",
-    ("letters", 1): "KLUv/WCADLUEAFKIFxagJ20AGiHa2WXfrer8SZHd3Vv5+l+B5LLD1L3JZYep+yKXHabujVx2mLo/ctlh6h7JZYep+ySXHabulVx2mLpfctlh6n4CRqIMhhhlSEFwDOBASDGEMghiOI5SzB9iqGHk7v8Z0BvVARL4/1+Gf4UAyJLVSrZ2uTJdu17J1y4YcyQiZ0EBIiGkkQEeUTG/a56kCg==",
-    ("letters", 19): "KLUv/WCADFUEANJIGBWQKQ+AWcHCh+dnxv8jS4qQKPZ/jgGHqcv9ssPU5b6VHaYu96/sMHW5j2WHqcv9LDtMXe5r2WHqcn/LDlOX+1x2mLrc77LD1OU+BUiTEHSQhI4hMAQo5wxUJLScg2GSgf5iqCHo7v8Z8DXWEfz/L/MDWIDtBRdFs2TvQBKatAtKcFK1qdlkFQ==",
+    (
+        "letters",
+        1,
+    ): "KLUv/WCADLUEAFKIFxagJ20AGiHa2WXfrer8SZHd3Vv5+l+B5LLD1L3JZYep+yKXHabujVx2mLo/ctlh6h7JZYep+ySXHabulVx2mLpfctlh6n4CRqIMhhhlSEFwDOBASDGEMghiOI5SzB9iqGHk7v8Z0BvVARL4/1+Gf4UAyJLVSrZ2uTJdu17J1y4YcyQiZ0EBIiGkkQEeUTG/a56kCg==",
+    (
+        "letters",
+        19,
+    ): "KLUv/WCADFUEANJIGBWQKQ+AWcHCh+dnxv8jS4qQKPZ/jgGHqcv9ssPU5b6VHaYu96/sMHW5j2WHqcv9LDtMXe5r2WHqcn/LDlOX+1x2mLrc77LD1OU+BUiTEHSQhI4hMAQo5wxUJLScg2GSgf5iqCHo7v8Z8DXWEfz/L/MDWIDtBRdFs2TvQBKatAtKcFK1qdlkFQ==",
     ("zeros", 3): "KLUv/aBADQMAVAAAEAAAAQD7/znAAgNqCAA=",
 }
 
@@ -182,7 +196,9 @@ class ZstdTest(unittest.TestCase):
                 with self.assertRaises(reader.ZstdError):
                     reader.zstd_decompress_plain(frame, len(data) + 1)
 
-    @unittest.skipUnless("STELE_ZSTD_CASES" in os.environ, "frames of all levels are made by tests/python-reader.test.ts")
+    @unittest.skipUnless(
+        "STELE_ZSTD_CASES" in os.environ, "frames of all levels are made by tests/python-reader.test.ts"
+    )
     def test_every_level_of_the_reference_encoder(self):
         """The folder holds <name>.plain and <name>.<anything>.zst."""
         folder = os.environ["STELE_ZSTD_CASES"]
@@ -385,7 +401,9 @@ class ExtractTest(Case):
     def test_everything_noted_is_exported_once(self):
         w = self.writer
         records = w.object("b", "k", b"x")
-        records.append(w.json(EVENT, {"v": 1, "type": "exported", "number": "1", "later": [1]}, tenant=0, group=0, year=0))
+        records.append(
+            w.json(EVENT, {"v": 1, "type": "exported", "number": "1", "later": [1]}, tenant=0, group=0, year=0)
+        )
         records.append(w.json(SITE, {"v": 1, "type": "site", "table": "users", "key": "a", "row": None}, tenant=0))
         records.append(w.record(EVENT, b"not json"))
         data = self.pack(records).bytes()
@@ -432,7 +450,9 @@ class ExtractTest(Case):
         self.assertIn("new\\x0aline", [row["key"] for row in rows])
 
     def test_only_one_bucket(self):
-        self.write("packs/a.pack", self.pack(self.writer.object("a", "k", b"a"), self.writer.object("b", "k", b"b")).bytes())
+        self.write(
+            "packs/a.pack", self.pack(self.writer.object("a", "k", b"a"), self.writer.object("b", "k", b"b")).bytes()
+        )
         self.assertEqual(self.extract("--bucket", "b")[1], {"1/b/k": b"b"})
 
     def test_footer_files_alone_list_the_objects(self):
@@ -634,7 +654,10 @@ class DamageTest(Case):
             self.assertEqual(files, {k: v for k, v in self.expected.items() if k != "1/b/k1"})
             code, text = self.verify()
             self.assertEqual(code, 1)
-            self.assertIn("damaged from" if not seal else "chunk %s is lost" % record.id, text.replace("damaged to", "damaged from"))
+            self.assertIn(
+                "damaged from" if not seal else "chunk %s is lost" % record.id,
+                text.replace("damaged to", "damaged from"),
+            )
 
     def test_a_whole_block_of_zeros_is_damage_not_padding(self):
         big = [self.writer.record(CHUNK, noise(3000, i)) for i in range(6)]
