@@ -26,6 +26,38 @@ test('bytes that shrink are packed, all others are stored as they are', () => {
   check(new Uint8Array(chunkSizeBytesMax), { kind: 'bytes', effort: 'fast' }, codecNumber.zstd);
 });
 
+/** A slope with a little noise, 12 bits in 16, as a scanner gives it. */
+function slice(rows: number, columns: number): Uint8Array {
+  const words = Uint16Array.from({ length: rows * columns }, (_, at) => {
+    const row = Math.floor(at / columns);
+    return 1000 + row * 3 + (at % columns) * 2 + random.below(8);
+  });
+  return new Uint8Array(words.buffer);
+}
+
+const shape = { rows: 64, columns: 96, samplesPerPixel: 1, bitsAllocated: 16, planar: false } as const;
+
+test('pixels are packed by the codec of the effort, and a wrong claim loses nothing', () => {
+  const plain = slice(64, 96);
+  check(plain, { kind: 'pixels', shape, effort: 'fast' }, codecNumber.pixelFast);
+  check(plain, { kind: 'pixels', shape, effort: 'best' }, codecNumber.pixelBest);
+  check(random.bytes(64 * 96 * 2), { kind: 'pixels', shape, effort: 'fast' }, codecNumber.none);
+  check(random.bytes(64 * 96 * 2), { kind: 'pixels', shape, effort: 'best' }, codecNumber.none);
+  for (const effort of ['fast', 'best'] as const) {
+    for (const columns of [0, 1, 7, 97, 60_000]) {
+      const hint: CodecHint = { kind: 'pixels', shape: { ...shape, columns }, effort };
+      const { codec, codecVersion, packed } = encodePlain(plain, hint);
+      const again = decodePacked({ codec, codecVersion, plainSizeBytes: plain.byteLength }, packed);
+      assert.deepEqual(Buffer.from(again), Buffer.from(plain));
+    }
+  }
+});
+
+test('pixels that do not decode are CODEC_FAULT', () => {
+  checkFails({ codec: codecNumber.pixelFast, codecVersion: 1, plainSizeBytes: 100 }, 'CODEC_FAULT');
+  checkFails({ codec: codecNumber.pixelBest, codecVersion: 1, plainSizeBytes: 100 }, 'CODEC_FAULT');
+});
+
 function checkFails(
   fields: { codec: number; codecVersion: number; plainSizeBytes: number },
   code: 'CODEC_UNKNOWN' | 'CODEC_FAULT',

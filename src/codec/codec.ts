@@ -5,17 +5,24 @@
 // chunk and its codec's fixed tables.
 // Left out on purpose: how a codec works (zstd.ts, pixel-*.ts), and encryption (cipher.ts).
 
-import { ArchiveError, assert, never } from '../base/index.ts';
+import { ArchiveError, assert, bytesEqual, never } from '../base/index.ts';
 import { chunkSizeBytesMax } from '../format/index.ts';
-import { type Effort, packZstd, unpackZstd } from './zstd.ts';
+import { CodecFault } from './codec-fault.ts';
+import { decodePixelBest, encodePixelBest } from './pixel-best.ts';
+import { decodePixelFast, encodePixelFast } from './pixel-fast.ts';
+import type { PixelShape } from './pixel-shape.ts';
+import { type Effort, packZstd, savesEnough, unpackZstd } from './zstd.ts';
 
 export const codecNumber = { none: 0, zstd: 1, pixelFast: 3, pixelBest: 4 } as const;
 export type CodecNumber = (typeof codecNumber)[keyof typeof codecNumber];
 
 const codecVersions: Record<CodecNumber, number> = { 0: 0, 1: 1, 3: 1, 4: 1 };
 
-/** What the caller knows of the bytes. `raw`: they are stored as they are, without a look. */
-export type CodecHint = { readonly kind: 'raw' } | { readonly kind: 'bytes'; readonly effort: Effort };
+/** What the caller knows of the bytes. `raw`: they are stored as they are, without a look. A shape is a claim and may be wrong; then they pack worse. */
+export type CodecHint =
+  | { readonly kind: 'raw' }
+  | { readonly kind: 'bytes'; readonly effort: Effort }
+  | { readonly kind: 'pixels'; readonly shape: PixelShape; readonly effort: Effort };
 
 export type Packed = { readonly codec: CodecNumber; readonly codecVersion: number; readonly packed: Uint8Array };
 
@@ -27,6 +34,8 @@ export function encodePlain(plain: Uint8Array, hint: CodecHint): Packed {
       return packedAs(codecNumber.none, plain);
     case 'bytes':
       return encodeBytes(plain, hint.effort);
+    case 'pixels':
+      return encodePixels(plain, hint.shape, hint.effort);
     default:
       return never(hint, 'a hint names a codec');
   }
@@ -39,6 +48,26 @@ function packedAs(codec: CodecNumber, packed: Uint8Array): Packed {
 function encodeBytes(plain: Uint8Array, effort: Effort): Packed {
   const packed = packZstd(plain, effort);
   return packed === undefined ? packedAs(codecNumber.none, plain) : packedAs(codecNumber.zstd, packed);
+}
+
+/**
+ * What settling packs with best effort replaces the only other copy, so it is unpacked again and compared before it counts; on the way in that would
+ * halve the rate, and the sender waits.
+ */
+function encodePixels(plain: Uint8Array, shape: PixelShape, effort: Effort): Packed {
+  const codec = effort === 'best' ? codecNumber.pixelBest : codecNumber.pixelFast;
+  const payload = effort === 'best' ? encodePixelBest(plain, shape) : encodePixelFast(plain, shape);
+  const good = savesEnough(payload, plain) && (effort === 'fast' || unpacksTo(codec, payload, plain));
+  return good ? packedAs(codec, payload) : encodeBytes(plain, effort);
+}
+
+function unpacksTo(codec: CodecNumber, packed: Uint8Array, plain: Uint8Array): boolean {
+  try {
+    return bytesEqual(unpack(codec, packed, plain.byteLength), plain);
+  } catch (error) {
+    if (error instanceof ArchiveError) return false;
+    throw error;
+  }
 }
 
 export type CodecFields = { readonly codec: number; readonly codecVersion: number; readonly plainSizeBytes: number };
@@ -66,10 +95,20 @@ function unpack(codec: CodecNumber, packed: Uint8Array, plainSizeBytes: number):
     case codecNumber.zstd:
       return unpackZstd(packed, plainSizeBytes);
     case codecNumber.pixelFast:
+      return decodePixels(() => decodePixelFast(packed, plainSizeBytes));
     case codecNumber.pixelBest:
-      throw new ArchiveError('CODEC_UNKNOWN', `codec ${codec} is not known to this version`);
+      return decodePixels(() => decodePixelBest(packed, plainSizeBytes));
     default:
       return never(codec, 'a codec decodes');
+  }
+}
+
+function decodePixels(decode: () => Uint8Array): Uint8Array {
+  try {
+    return decode();
+  } catch (cause) {
+    if (cause instanceof CodecFault) throw new ArchiveError('CODEC_FAULT', 'pixels do not decode', { cause });
+    throw cause;
   }
 }
 

@@ -14,6 +14,7 @@ export {
 } from './cipher.ts';
 export type { CodecFields, CodecHint, CodecNumber, Packed } from './codec.ts';
 export { codecNumber, decodePacked, encodePlain, isCodecNumber } from './codec.ts';
+export type { PixelShape } from './pixel-shape.ts';
 export type { MakeJob, OpenJob, RecordBytes, RecordFields } from './record-job.ts';
 export { makeRecord, openRecord } from './record-job.ts';
 export type { Effort } from './zstd.ts';

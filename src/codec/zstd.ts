@@ -66,7 +66,12 @@ export function packZstd(plain: Uint8Array, effort: Effort): Uint8Array | undefi
     chunkSize: plain.byteLength + frameOverheadBytes,
     params: paramsOf(plain.byteLength, effort),
   });
-  return packed.byteLength < plain.byteLength - (plain.byteLength >> savingShift) ? packed : undefined;
+  return savesEnough(packed, plain) ? packed : undefined;
+}
+
+/** Whether packed bytes are so much shorter that a reader should take the trouble. */
+export function savesEnough(packed: Uint8Array, plain: Uint8Array): boolean {
+  return packed.byteLength < plain.byteLength - (plain.byteLength >> savingShift);
 }
 
 export function unpackZstd(packed: Uint8Array, plainSizeBytes: number): Uint8Array {
