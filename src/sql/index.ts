@@ -9,6 +9,7 @@ export { isPostgresUrl, openSql } from './open-sql.ts';
 export type { PostgresOptions } from './postgres.ts';
 export { openPostgres } from './postgres.ts';
 export type { QueryBuilder } from './query-builder.ts';
+export { rawSql } from './query-builder.ts';
 export type { Sql, SqlIntegers, SqlTransaction, SqlTx, SqlValue } from './sql.ts';
 export { inList, inListMax, inValues, pieces } from './sql.ts';
 export type { SqliteOptions } from './sqlite.ts';

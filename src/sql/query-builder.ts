@@ -12,12 +12,15 @@ import type {
   QueryCompiler,
   QueryResult,
 } from 'kysely';
-import { Kysely, PostgresAdapter, PostgresQueryCompiler, SqliteAdapter, SqliteQueryCompiler } from 'kysely';
+import { Kysely, PostgresAdapter, PostgresQueryCompiler, SqliteAdapter, SqliteQueryCompiler, sql } from 'kysely';
 import { AssertionFault } from '../base/index.ts';
 import type { SqlValue } from './sql-value.ts';
 
 /** Builds and types statements over declared tables. */
 export type QueryBuilder<Tables> = Kysely<Tables>;
+
+/** A piece of a statement for the query builder; what stands in `${}` travels as a value. */
+export const rawSql = sql;
 
 /** Runs a statement as the dialect writes it ($1 on PostgreSQL), giving rows and how many were changed. */
 export type CompiledRunner = (

@@ -1,0 +1,107 @@
+// A batch of changes, applied in one transaction with the sequences it brings the catalog to.
+//
+// Invariants: all or nothing; whatever the order of changes and batches, and however often one comes, the tables end the same.
+// References are resolved first (writers, groups, buckets get their numbers), then rows are decided on; re-encodings come after
+// objects, though either order would do. One batch at a time in the whole archive: the catalog's lock.
+
+import type { WriterId } from '../base/index.ts';
+import { assert, never } from '../base/index.ts';
+import type { SqlTx } from '../sql/index.ts';
+import { applyGroups } from './apply-groups.ts';
+import { applyObjects } from './apply-objects.ts';
+import {
+  applyBucket,
+  applyDocument,
+  applyExport,
+  applyPatient,
+  applySeries,
+  applyShred,
+  applySite,
+  applyStudy,
+} from './apply-rows.ts';
+import type { AppliedSequence, CatalogChange, ObjectChange } from './changes.ts';
+import { applyReencoded, writersOfReencoded } from './moves.ts';
+import type { NumbersTx } from './numbers.ts';
+import { bucketMapKey } from './numbers.ts';
+import { sequenceValue } from './storable.ts';
+
+/** Changes in one batch: bounds the time that others wait for the catalog. */
+export const changesPerBatchMax = 4096;
+
+function writersOf(changes: readonly CatalogChange[], applied: readonly AppliedSequence[]): Set<WriterId> {
+  const writers = new Set<WriterId>();
+  for (const { writer } of applied) writers.add(writer);
+  for (const change of changes) {
+    if (change.kind !== 'group') writers.add(change.version.record.writer);
+    if (change.kind === 'object' && change.ref !== undefined) writers.add(change.ref.writer);
+    if (change.kind === 'reencoded') for (const writer of writersOfReencoded(change)) writers.add(writer);
+  }
+  return writers;
+}
+
+function bucketsOf(changes: readonly CatalogChange[]): Iterable<{ tenant: number; name: string }> {
+  const buckets = new Map<string, { tenant: number; name: string }>();
+  let recent: ObjectChange | undefined;
+  for (const change of changes) {
+    if (change.kind === 'object') {
+      if (recent?.bucket === change.bucket && recent.group.tenant === change.group.tenant) continue;
+      recent = change;
+      const bucket = { tenant: change.group.tenant, name: change.bucket };
+      buckets.set(bucketMapKey(bucket.tenant, bucket.name), bucket);
+    }
+    if (change.kind === 'bucket') buckets.set(bucketMapKey(change.tenant, change.name), change);
+  }
+  return buckets.values();
+}
+
+export async function applyChanges(
+  tx: SqlTx,
+  numbers: NumbersTx,
+  changes: readonly CatalogChange[],
+  applied: readonly AppliedSequence[],
+): Promise<void> {
+  assert(changes.length <= changesPerBatchMax, `a batch has at most ${changesPerBatchMax} changes`);
+  await numbers.drawWriters(writersOf(changes, applied));
+  await numbers.drawBuckets(bucketsOf(changes));
+  await applyGroups(tx, numbers, changes);
+  await applyObjects(
+    tx,
+    numbers,
+    changes.filter((change) => change.kind === 'object'),
+  );
+  for (const change of changes) await applyRow(tx, numbers, change);
+  for (const { writer, sequence } of applied) {
+    const value = sequenceValue(sequence);
+    const statement = 'UPDATE writers SET applied = ? WHERE writer_no = ? AND applied < ?';
+    await tx.run(statement, [value, numbers.writer(writer), value]);
+  }
+}
+
+/** Everything but objects and groups, which go together. */
+function applyRow(tx: SqlTx, numbers: NumbersTx, change: CatalogChange): Promise<void> | undefined {
+  switch (change.kind) {
+    case 'object':
+    case 'group':
+      return undefined;
+    case 'reencoded':
+      return applyReencoded(tx, numbers, change);
+    case 'bucket':
+      return applyBucket(tx, numbers, change);
+    case 'site':
+      return applySite(tx, numbers, change);
+    case 'export':
+      return applyExport(tx, numbers, change);
+    case 'shred':
+      return applyShred(tx, numbers, change);
+    case 'patient':
+      return applyPatient(tx, numbers, change);
+    case 'study':
+      return applyStudy(tx, numbers, change);
+    case 'series':
+      return applySeries(tx, numbers, change);
+    case 'document':
+      return applyDocument(tx, numbers, change);
+    default:
+      return never(change, 'a kind of change');
+  }
+}

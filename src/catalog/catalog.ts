@@ -1,0 +1,82 @@
+// The catalog: one object over an open database, through which changes go in and questions are answered.
+//
+// Invariants: `applyBatch` is the only way in; what it applied is visible to every question asked after it resolves. The tables can
+// be lost at any time without losing a fact: packs hold them all.
+// Left out on purpose: reading packs, rights, and writing facts down; the archive does that and applies what it wrote.
+
+import type { WriterId } from '../base/index.ts';
+import { bytesOfId, idOfBytes, writerId } from '../base/index.ts';
+import type { Sql } from '../sql/index.ts';
+import { clearTables } from '../sql/index.ts';
+import { applyChanges } from './apply.ts';
+import type { AppliedSequence, CatalogChange } from './changes.ts';
+import { GroupQueries } from './group-queries.ts';
+import { Numbers, NumbersTx } from './numbers.ts';
+import { ObjectListing } from './object-listing.ts';
+import { ObjectQueries } from './object-queries.ts';
+import { SiteQueries } from './site-queries.ts';
+import { StudyQueries } from './study-queries.ts';
+import { catalogTables } from './tables.ts';
+
+export class Catalog {
+  readonly #sql: Sql;
+  readonly #numbers = new Numbers();
+  readonly objects: ObjectQueries;
+  readonly listing: ObjectListing;
+  readonly groups: GroupQueries;
+  readonly site: SiteQueries;
+  readonly studies: StudyQueries;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+    this.objects = new ObjectQueries(sql, this.#numbers);
+    this.listing = new ObjectListing(sql, this.#numbers);
+    this.groups = new GroupQueries(sql, this.#numbers);
+    this.site = new SiteQueries(sql);
+    this.studies = new StudyQueries(sql);
+  }
+
+  /**
+   * Applies changes and notes that all records of these writers up to these sequences are in, in one transaction. Committed when it
+   * resolves (durable after the next checkpoint). Safe to repeat, in any order. On an error nothing of it was applied; RECORD_CORRUPT
+   * when a change carries what no writer makes.
+   */
+  async applyBatch(changes: readonly CatalogChange[], applied: readonly AppliedSequence[]): Promise<void> {
+    const numbers = await this.#sql.transaction(async (tx) => {
+      await tx.lock('catalog');
+      const drawn = new NumbersTx(tx, this.#numbers);
+      await applyChanges(tx, drawn, changes, applied);
+      return drawn;
+    });
+    numbers.remember();
+  }
+
+  /** The sequence up to which a writer's records are in; 0 when none is. */
+  async applied(writer: WriterId): Promise<bigint> {
+    const row = await this.#sql.one<{ applied: bigint }>(
+      'SELECT applied FROM writers WHERE id = ?',
+      [bytesOfId(writer)],
+      'bigint',
+    );
+    return row?.applied ?? 0n;
+  }
+
+  /** Every writer with records that are in. */
+  async allApplied(): Promise<AppliedSequence[]> {
+    const rows = await this.#sql.all<{ id: Uint8Array; applied: bigint }>(
+      'SELECT id, applied FROM writers WHERE applied > 0 ORDER BY id',
+      [],
+      'bigint',
+    );
+    return rows.map((row) => ({ writer: writerId(idOfBytes(row.id)), sequence: row.applied }));
+  }
+
+  /** Empties every table of the catalog, before it is filled from packs. No other machine may use it meanwhile. */
+  async clear(): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      await tx.lock('catalog');
+      await clearTables(tx, catalogTables);
+    });
+    this.#numbers.forget();
+  }
+}

@@ -1,0 +1,194 @@
+// What can change in the catalog, as values: the output of projecting entries, events and site rows.
+//
+// Invariants: a change says everything about its row, so that rows may be applied in any order, twice, or again after a crash, and
+// end in the same tables: of several for one row the one with the greatest version counts. A change names what it refers to by
+// natural keys (tenant and name, UID, record id), never by numbers of this database.
+// Left out on purpose: the JSON of entries and events; who projects knows it, the catalog does not.
+
+import type { HybridTime, KeyGroup, RecordId, TenantId, WriterId } from '../base/index.ts';
+
+/** When and where a fact was written down: the record of its entry, event or site row. Greater by time, writer, sequence. */
+export type Version = { readonly time: HybridTime; readonly record: RecordId };
+
+export type ObjectState = 'live' | 'marker' | 'deleted';
+
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [name: string]: JsonValue };
+export type JsonObject = { readonly [name: string]: JsonValue };
+
+/** One version of an object. Latest wins by `id`. */
+export type ObjectChange = {
+  readonly kind: 'object';
+  readonly version: Version;
+  /** 32 hex digits; names this version of the object for ever. */
+  readonly id: string;
+  readonly group: KeyGroup;
+  readonly bucket: string;
+  readonly key: Uint8Array;
+  readonly state: ObjectState;
+  readonly createdMs: number;
+  readonly sizeBytes: number;
+  /** SHA-256 of the content; absent for a deletion marker. */
+  readonly digest?: Uint8Array | undefined;
+  /** Absent for content of no bytes. */
+  readonly ref?: RecordId | undefined;
+  /** The least sequence of the ref's writer that the content uses; where absent, the ref's own. */
+  readonly firstSequence?: bigint | undefined;
+  readonly mode?: number | undefined;
+  readonly mtimeMs?: number | undefined;
+  readonly contentType?: string | undefined;
+  readonly meta?: JsonObject | undefined;
+};
+
+/** What a group is for. A group keeps one family; of two, which no writer of ours makes, the lesser bytes. */
+export type GroupChange = { readonly kind: 'group'; readonly group: KeyGroup; readonly family: Uint8Array };
+
+export type ReencodedPair = {
+  readonly from: RecordId;
+  /** Each target is named by one event only: whoever re-encodes writes new records. */
+  readonly to: RecordId;
+  readonly toFirstSequence?: bigint | undefined;
+  readonly digest: Uint8Array;
+};
+
+/** Content of a group that was written anew: every object of the group at `from` is at `to`. */
+export type ReencodedChange = {
+  readonly kind: 'reencoded';
+  readonly version: Version;
+  readonly group: KeyGroup;
+  readonly pairs: readonly ReencodedPair[];
+  /** All that was written to the group up to then is settled. Absent: says nothing. */
+  readonly settledThrough?: HybridTime | undefined;
+};
+
+/** Latest wins by tenant and name. An object in a bucket nobody made makes it too, with version zero. */
+export type BucketChange = {
+  readonly kind: 'bucket';
+  readonly version: Version;
+  readonly tenant: TenantId;
+  readonly name: string;
+  readonly state: 'live' | 'deleted';
+  readonly createdMs: number;
+  readonly meta?: JsonObject | undefined;
+};
+
+/** A row of a site table; latest wins by table and key. `row` null: it was removed. */
+export type SiteChange = {
+  readonly kind: 'site';
+  readonly version: Version;
+  readonly table: string;
+  readonly key: string;
+  readonly row: JsonObject | null;
+};
+
+/** An export of the keyring was handed out. Latest wins by number. */
+export type ExportChange = {
+  readonly kind: 'export';
+  readonly version: Version;
+  readonly number: bigint;
+  readonly generation: bigint;
+  readonly createdMs: number;
+};
+
+/** A group's key was destroyed; `generation` is the keyring's after it. Latest wins by group. */
+export type ShredChange = {
+  readonly kind: 'shred';
+  readonly version: Version;
+  readonly group: KeyGroup;
+  readonly generation: bigint;
+};
+
+export type PatientKey = { readonly tenant: TenantId; readonly patientId: string; readonly issuer: string };
+
+/** Latest wins by tenant, patient id and issuer. `search` is normalised by who projects: lower case, pinyin and all. */
+export type PatientChange = PatientKey & {
+  readonly kind: 'patient';
+  readonly version: Version;
+  readonly name?: string | undefined;
+  readonly search?: string | undefined;
+  /** YYYYMMDD. */
+  readonly birthDate?: string | undefined;
+  readonly sex?: string | undefined;
+};
+
+/** Latest wins by tenant and study UID. */
+export type StudyChange = {
+  readonly kind: 'study';
+  readonly version: Version;
+  readonly tenant: TenantId;
+  readonly studyUid: string;
+  readonly group: KeyGroup;
+  readonly patient: Omit<PatientKey, 'tenant'>;
+  readonly accession?: string | undefined;
+  readonly studyId?: string | undefined;
+  /** YYYYMMDD. */
+  readonly studyDate?: string | undefined;
+  /** HHMMSS and a fraction. */
+  readonly studyTime?: string | undefined;
+  readonly description?: string | undefined;
+  readonly referrer?: string | undefined;
+  readonly modalities: readonly string[];
+  readonly search?: string | undefined;
+  readonly seriesCount: number;
+  readonly instanceCount: number;
+  readonly sizeBytes: number;
+};
+
+/** Latest wins by tenant and series UID. */
+export type SeriesChange = {
+  readonly kind: 'series';
+  readonly version: Version;
+  readonly tenant: TenantId;
+  readonly seriesUid: string;
+  readonly studyUid: string;
+  readonly modality?: string | undefined;
+  readonly seriesNumber?: number | undefined;
+  readonly description?: string | undefined;
+  readonly bodyPart?: string | undefined;
+  readonly seriesDate?: string | undefined;
+  readonly seriesTime?: string | undefined;
+  readonly instanceCount: number;
+  readonly sizeBytes: number;
+};
+
+/** Latest wins by tenant, family and number. */
+export type DocumentChange = {
+  readonly kind: 'document';
+  readonly version: Version;
+  readonly tenant: TenantId;
+  /** What the versions of one document share: the bytes that its group has for family. */
+  readonly family: Uint8Array;
+  /** Which version of the document, from 1. */
+  readonly number: number;
+  /** The object that holds it. */
+  readonly entryId: string;
+  readonly title?: string | undefined;
+  readonly documentType?: string | undefined;
+  readonly patient?: Omit<PatientKey, 'tenant'> | undefined;
+  readonly studyUid?: string | undefined;
+  readonly createdMs: number;
+  readonly state: 'live' | 'deleted';
+};
+
+export type CatalogChange =
+  | ObjectChange
+  | GroupChange
+  | ReencodedChange
+  | BucketChange
+  | SiteChange
+  | ExportChange
+  | ShredChange
+  | PatientChange
+  | StudyChange
+  | SeriesChange
+  | DocumentChange;
+
+export type ChangeOf<K extends CatalogChange['kind']> = Extract<CatalogChange, { kind: K }>;
+
+/** All records of a writer up to a sequence are in the catalog. */
+export type AppliedSequence = { readonly writer: WriterId; readonly sequence: bigint };

@@ -1,0 +1,48 @@
+// catalog: what we know, as a view of the packs. Changes go in through `Catalog.applyBatch`; questions by noun: objects, listing,
+// groups, site, studies. `catalogMigrations` and `catalogTables` are for whoever opens the database and rebuilds it.
+//
+// What resolves is committed, not yet durable (packs are). Everything is safe to repeat; the order of batches does not matter.
+
+export { changesPerBatchMax } from './apply.ts';
+export { Catalog } from './catalog.ts';
+export type {
+  AppliedSequence,
+  BucketChange,
+  CatalogChange,
+  ChangeOf,
+  DocumentChange,
+  ExportChange,
+  GroupChange,
+  JsonObject,
+  JsonValue,
+  ObjectChange,
+  ObjectState,
+  PatientChange,
+  PatientKey,
+  ReencodedChange,
+  ReencodedPair,
+  SeriesChange,
+  ShredChange,
+  SiteChange,
+  StudyChange,
+  Version,
+} from './changes.ts';
+export type { GroupCursor, GroupRow, ShredRow } from './group-queries.ts';
+export { rangesMax } from './group-queries.ts';
+export { catalogMigrations } from './migrations.ts';
+export type { ListCursor, Listed, Listing, ListOptions } from './object-listing.ts';
+export type { ContentCursor, Page, RangeCursor, SequenceRange, Totals } from './object-queries.ts';
+export { rowsPerPageMax } from './object-queries.ts';
+export type { ObjectRow } from './object-rows.ts';
+export type { BucketRow, ExportRow, TenantRow, TokenRow, UserRow } from './site-queries.ts';
+export { SiteTable, siteRowsMax } from './site-queries.ts';
+export type {
+  DocumentRow,
+  PatientRow,
+  SeriesRow,
+  StudyConditions,
+  StudyCursor,
+  StudyRow,
+} from './study-queries.ts';
+export { catalogTables } from './tables.ts';
+export { laterVersion } from './versions.ts';

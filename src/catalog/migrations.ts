@@ -1,0 +1,102 @@
+// The catalog's tables as they come to be: text that never changes once released; a change is a new migration.
+//
+// Why the indexes of `objects` are what they are, since each costs every put:
+// - entry_id: an entry that comes again meets its row.
+// - (bucket_no, key, created_ms, hybrid): what a name means, and listings in order. Deleted versions leave it.
+// - (group_no, first 8 bytes of the digest): has this group this content? Eight bytes tell; the row confirms.
+// - (ref_writer_no, span, first_seq): whose content lies in a run of sequences. Content is an interval [first_seq, ref_seq];
+//   `span` is the bit length of ref_seq - first_seq, so that for one span a short range of first_seq holds all candidates.
+
+import { defineMigration } from '../sql/index.ts';
+
+const version = 'hybrid INTEGER NOT NULL, rec_writer_no INTEGER NOT NULL, rec_seq INTEGER NOT NULL';
+
+export const catalogMigrations = [
+  defineMigration({
+    room: 'catalog',
+    number: 1,
+    name: 'writers, groups, buckets, objects, site rows, keys, studies and documents',
+    statements: [
+      `CREATE TABLE writers (
+        writer_no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, applied INTEGER NOT NULL
+      ) STRICT`,
+
+      `CREATE TABLE key_groups (
+        group_no INTEGER PRIMARY KEY, group_id BLOB NOT NULL, tenant INTEGER NOT NULL, year INTEGER NOT NULL,
+        first_hybrid INTEGER NOT NULL, last_hybrid INTEGER NOT NULL, settled_hybrid INTEGER NOT NULL, family BLOB
+      ) STRICT`,
+      'CREATE UNIQUE INDEX key_groups_by_id ON key_groups (group_id, year, tenant)',
+      'CREATE INDEX key_groups_by_family ON key_groups (tenant, family) WHERE family IS NOT NULL',
+      'CREATE INDEX key_groups_unsettled ON key_groups (last_hybrid, group_no) WHERE last_hybrid > settled_hybrid',
+
+      `CREATE TABLE buckets (
+        bucket_no INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL, state INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL, meta TEXT, ${version}
+      ) STRICT`,
+      'CREATE UNIQUE INDEX buckets_by_name ON buckets (tenant, name)',
+      `CREATE TABLE bucket_totals (
+        bucket_no INTEGER PRIMARY KEY, versions INTEGER NOT NULL, bytes INTEGER NOT NULL, markers INTEGER NOT NULL
+      ) STRICT`,
+
+      `CREATE TABLE objects (
+        object_no INTEGER PRIMARY KEY, entry_id BLOB NOT NULL, bucket_no INTEGER NOT NULL, group_no INTEGER NOT NULL,
+        state INTEGER NOT NULL, created_ms INTEGER NOT NULL, size_bytes INTEGER NOT NULL, ${version},
+        ref_writer_no INTEGER, ref_seq INTEGER, first_seq INTEGER, span INTEGER,
+        mode INTEGER, mtime_ms INTEGER, content_type TEXT, meta TEXT, digest BLOB, key BLOB NOT NULL
+      ) STRICT`,
+      'CREATE UNIQUE INDEX objects_by_entry ON objects (entry_id)',
+      'CREATE INDEX objects_by_name ON objects (bucket_no, key, created_ms DESC, hybrid DESC) WHERE state < 2',
+      'CREATE INDEX objects_by_content ON objects (group_no, substr(digest, 1, 8)) WHERE digest IS NOT NULL',
+      'CREATE INDEX objects_by_ref ON objects (ref_writer_no, span, first_seq) WHERE ref_writer_no IS NOT NULL',
+
+      `CREATE TABLE moves (
+        from_writer_no INTEGER NOT NULL, from_seq INTEGER NOT NULL,
+        to_writer_no INTEGER NOT NULL, to_seq INTEGER NOT NULL, to_first_seq INTEGER NOT NULL, ${version},
+        PRIMARY KEY (from_writer_no, from_seq)
+      ) WITHOUT ROWID, STRICT`,
+
+      `CREATE TABLE site_rows (
+        name TEXT NOT NULL, key TEXT NOT NULL, body TEXT, ${version}, PRIMARY KEY (name, key)
+      ) WITHOUT ROWID, STRICT`,
+      `CREATE TABLE exports (
+        number INTEGER NOT NULL, generation INTEGER NOT NULL, created_ms INTEGER NOT NULL, ${version}, PRIMARY KEY (number)
+      ) WITHOUT ROWID, STRICT`,
+      `CREATE TABLE shreds (
+        group_no INTEGER NOT NULL, generation INTEGER NOT NULL, ${version}, PRIMARY KEY (group_no)
+      ) WITHOUT ROWID, STRICT`,
+
+      `CREATE TABLE patients (
+        patient_no INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, patient_id TEXT NOT NULL, issuer TEXT NOT NULL,
+        name TEXT, search TEXT, birth_date TEXT, sex TEXT, ${version}
+      ) STRICT`,
+      'CREATE UNIQUE INDEX patients_by_id ON patients (tenant, patient_id, issuer)',
+
+      `CREATE TABLE studies (
+        study_no INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, study_uid TEXT NOT NULL, group_no INTEGER, patient_no INTEGER,
+        accession TEXT, study_id TEXT, study_date TEXT NOT NULL, study_time TEXT, description TEXT, referrer TEXT,
+        modalities TEXT, search TEXT, series_count INTEGER NOT NULL, instance_count INTEGER NOT NULL,
+        size_bytes INTEGER NOT NULL, ${version}
+      ) STRICT`,
+      'CREATE UNIQUE INDEX studies_by_uid ON studies (tenant, study_uid)',
+      'CREATE INDEX studies_by_patient ON studies (patient_no, study_date)',
+      'CREATE INDEX studies_by_date ON studies (tenant, study_date, study_no)',
+      'CREATE INDEX studies_by_accession ON studies (tenant, accession) WHERE accession IS NOT NULL',
+
+      `CREATE TABLE series (
+        series_no INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, series_uid TEXT NOT NULL, study_no INTEGER NOT NULL,
+        modality TEXT, series_number INTEGER, description TEXT, body_part TEXT, series_date TEXT, series_time TEXT,
+        instance_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, ${version}
+      ) STRICT`,
+      'CREATE UNIQUE INDEX series_by_uid ON series (tenant, series_uid)',
+      'CREATE INDEX series_by_study ON series (study_no)',
+
+      `CREATE TABLE documents (
+        document_no INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, family BLOB NOT NULL, number INTEGER NOT NULL,
+        entry_id BLOB NOT NULL, title TEXT, document_type TEXT, patient_no INTEGER, study_no INTEGER,
+        created_ms INTEGER NOT NULL, state INTEGER NOT NULL, ${version}
+      ) STRICT`,
+      'CREATE UNIQUE INDEX documents_by_family ON documents (tenant, family, number)',
+      'CREATE INDEX documents_by_patient ON documents (patient_no, created_ms) WHERE patient_no IS NOT NULL',
+    ],
+  }),
+];

@@ -1,0 +1,236 @@
+// The catalog's tables declared: their class, their columns now, and how each is told without numbers of this database.
+//
+// Invariants: fact and site tables come back from packs alone; the totals come back from `objects`. The order is the one to fill
+// and to clear them in. A dump names writers, groups, buckets, patients and studies by their natural keys.
+// Left out on purpose: how tables come to be (migrations.ts).
+
+import type { ColumnKind, TableDeclaration } from '../sql/index.ts';
+import { defineTable } from '../sql/index.ts';
+
+const version = { hybrid: 'hybrid', rec_writer_no: 'integer', rec_seq: 'integer' } as const satisfies Record<
+  string,
+  ColumnKind
+>;
+
+const room = 'catalog';
+
+/** The columns of a version and the join that names its writer; a stub's version, which nobody wrote, has none. */
+const told = (alias: string): string => `${alias}.hybrid, vw.id AS rec_writer, ${alias}.rec_seq`;
+const toldFrom = (alias: string): string => `LEFT JOIN writers vw ON vw.writer_no = ${alias}.rec_writer_no`;
+
+export const catalogTables: readonly TableDeclaration[] = [
+  defineTable({
+    name: 'writers',
+    room,
+    class: 'fact',
+    columns: { writer_no: 'integer', id: 'bytes', applied: 'integer' },
+    dump: 'SELECT id, applied FROM writers',
+  }),
+  defineTable({
+    name: 'key_groups',
+    room,
+    class: 'fact',
+    columns: {
+      group_no: 'integer',
+      group_id: 'bytes',
+      tenant: 'integer',
+      year: 'integer',
+      first_hybrid: 'hybrid',
+      last_hybrid: 'hybrid',
+      settled_hybrid: 'hybrid',
+      family: 'bytes',
+    },
+    dump: 'SELECT tenant, year, group_id, first_hybrid, last_hybrid, settled_hybrid, family FROM key_groups',
+  }),
+  defineTable({
+    name: 'buckets',
+    room,
+    class: 'fact',
+    columns: {
+      bucket_no: 'integer',
+      tenant: 'integer',
+      name: 'text',
+      state: 'integer',
+      created_ms: 'integer',
+      meta: 'text',
+      ...version,
+    },
+    dump: `SELECT b.tenant, b.name, b.state, b.created_ms, b.meta, ${told('b')} FROM buckets b ${toldFrom('b')}`,
+  }),
+  defineTable({
+    name: 'bucket_totals',
+    room,
+    class: 'cache',
+    columns: { bucket_no: 'integer', versions: 'integer', bytes: 'integer', markers: 'integer' },
+    dump: `SELECT b.tenant, b.name, t.versions, t.bytes, t.markers
+      FROM bucket_totals t JOIN buckets b ON b.bucket_no = t.bucket_no`,
+  }),
+  defineTable({
+    name: 'objects',
+    room,
+    class: 'fact',
+    columns: {
+      object_no: 'integer',
+      entry_id: 'bytes',
+      bucket_no: 'integer',
+      group_no: 'integer',
+      state: 'integer',
+      created_ms: 'integer',
+      size_bytes: 'integer',
+      ...version,
+      ref_writer_no: 'integer',
+      ref_seq: 'integer',
+      first_seq: 'integer',
+      span: 'integer',
+      mode: 'integer',
+      mtime_ms: 'integer',
+      content_type: 'text',
+      meta: 'text',
+      digest: 'bytes',
+      key: 'bytes',
+    },
+    dump: `SELECT o.entry_id, b.tenant AS bucket_tenant, b.name AS bucket, o.key, g.tenant, g.year, g.group_id, o.state,
+        o.created_ms, o.size_bytes, o.digest, rw.id AS ref_writer, o.ref_seq, o.first_seq, o.span, o.mode, o.mtime_ms,
+        o.content_type, o.meta, ${told('o')}
+      FROM objects o JOIN buckets b ON b.bucket_no = o.bucket_no JOIN key_groups g ON g.group_no = o.group_no
+      LEFT JOIN writers rw ON rw.writer_no = o.ref_writer_no ${toldFrom('o')}`,
+  }),
+  defineTable({
+    name: 'moves',
+    room,
+    class: 'fact',
+    columns: {
+      from_writer_no: 'integer',
+      from_seq: 'integer',
+      to_writer_no: 'integer',
+      to_seq: 'integer',
+      to_first_seq: 'integer',
+      ...version,
+    },
+    // Links may be longer or shorter depending on the order of arrival; where they end does not depend on it.
+    dump: `WITH RECURSIVE path (writer_no, seq, at_writer_no, at_seq, first_seq) AS (
+        SELECT from_writer_no, from_seq, to_writer_no, to_seq, to_first_seq FROM moves
+        UNION ALL
+        SELECT p.writer_no, p.seq, m.to_writer_no, m.to_seq, m.to_first_seq
+        FROM path p JOIN moves m ON m.from_writer_no = p.at_writer_no AND m.from_seq = p.at_seq
+      )
+      SELECT fw.id AS from_writer, p.seq AS from_seq, tw.id AS to_writer, p.at_seq AS to_seq, p.first_seq
+      FROM path p JOIN writers fw ON fw.writer_no = p.writer_no JOIN writers tw ON tw.writer_no = p.at_writer_no
+      WHERE NOT EXISTS (SELECT 1 FROM moves m WHERE m.from_writer_no = p.at_writer_no AND m.from_seq = p.at_seq)`,
+  }),
+  defineTable({
+    name: 'site_rows',
+    room,
+    class: 'site',
+    columns: { name: 'text', key: 'text', body: 'text', ...version },
+    dump: `SELECT s.name, s.key, s.body, ${told('s')} FROM site_rows s ${toldFrom('s')}`,
+  }),
+  defineTable({
+    name: 'exports',
+    room,
+    class: 'fact',
+    columns: { number: 'integer', generation: 'integer', created_ms: 'integer', ...version },
+    dump: `SELECT e.number, e.generation, e.created_ms, ${told('e')} FROM exports e ${toldFrom('e')}`,
+  }),
+  defineTable({
+    name: 'shreds',
+    room,
+    class: 'fact',
+    columns: { group_no: 'integer', generation: 'integer', ...version },
+    dump: `SELECT g.tenant, g.year, g.group_id, s.generation, ${told('s')}
+      FROM shreds s JOIN key_groups g ON g.group_no = s.group_no ${toldFrom('s')}`,
+  }),
+  defineTable({
+    name: 'patients',
+    room,
+    class: 'fact',
+    columns: {
+      patient_no: 'integer',
+      tenant: 'integer',
+      patient_id: 'text',
+      issuer: 'text',
+      name: 'text',
+      search: 'text',
+      birth_date: 'text',
+      sex: 'text',
+      ...version,
+    },
+    dump: `SELECT p.tenant, p.patient_id, p.issuer, p.name, p.search, p.birth_date, p.sex, ${told('p')}
+      FROM patients p ${toldFrom('p')}`,
+  }),
+  defineTable({
+    name: 'studies',
+    room,
+    class: 'fact',
+    columns: {
+      study_no: 'integer',
+      tenant: 'integer',
+      study_uid: 'text',
+      group_no: 'integer',
+      patient_no: 'integer',
+      accession: 'text',
+      study_id: 'text',
+      study_date: 'text',
+      study_time: 'text',
+      description: 'text',
+      referrer: 'text',
+      modalities: 'text',
+      search: 'text',
+      series_count: 'integer',
+      instance_count: 'integer',
+      size_bytes: 'integer',
+      ...version,
+    },
+    dump: `SELECT s.tenant, s.study_uid, g.year, g.group_id, p.patient_id, p.issuer, s.accession, s.study_id, s.study_date,
+        s.study_time, s.description, s.referrer, s.modalities, s.search, s.series_count, s.instance_count, s.size_bytes,
+        ${told('s')}
+      FROM studies s LEFT JOIN key_groups g ON g.group_no = s.group_no
+      LEFT JOIN patients p ON p.patient_no = s.patient_no ${toldFrom('s')}`,
+  }),
+  defineTable({
+    name: 'series',
+    room,
+    class: 'fact',
+    columns: {
+      series_no: 'integer',
+      tenant: 'integer',
+      series_uid: 'text',
+      study_no: 'integer',
+      modality: 'text',
+      series_number: 'integer',
+      description: 'text',
+      body_part: 'text',
+      series_date: 'text',
+      series_time: 'text',
+      instance_count: 'integer',
+      size_bytes: 'integer',
+      ...version,
+    },
+    dump: `SELECT e.tenant, e.series_uid, s.study_uid, e.modality, e.series_number, e.description, e.body_part, e.series_date,
+        e.series_time, e.instance_count, e.size_bytes, ${told('e')}
+      FROM series e JOIN studies s ON s.study_no = e.study_no ${toldFrom('e')}`,
+  }),
+  defineTable({
+    name: 'documents',
+    room,
+    class: 'fact',
+    columns: {
+      document_no: 'integer',
+      tenant: 'integer',
+      family: 'bytes',
+      number: 'integer',
+      entry_id: 'bytes',
+      title: 'text',
+      document_type: 'text',
+      patient_no: 'integer',
+      study_no: 'integer',
+      created_ms: 'integer',
+      state: 'integer',
+      ...version,
+    },
+    dump: `SELECT d.tenant, d.family, d.number, d.entry_id, d.title, d.document_type, p.patient_id, p.issuer, s.study_uid,
+        d.created_ms, d.state, ${told('d')}
+      FROM documents d LEFT JOIN patients p ON p.patient_no = d.patient_no
+      LEFT JOIN studies s ON s.study_no = d.study_no ${toldFrom('d')}`,
+  }),
+];
