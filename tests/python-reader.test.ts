@@ -1,4 +1,5 @@
-// Runs the tests of tools/stele_read.py, the reader that lies on every medium, with whatever python3 is here.
+// Runs the tests of tools/stele_read.py, the reader that lies on every medium, with whatever python3 is here, and has it read what the
+// vault writes.
 //
 // The Zstandard frames come from node:zlib, the reference encoder, at every level: the reader's own decompressor was
 // written from RFC 8878 and must read them all.
@@ -6,15 +7,43 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { constants, zstdCompressSync } from 'node:zlib';
+import { hexOf, SeededRandom, utf8Bytes } from '../src/base/index.ts';
+import { openRealDisk } from '../src/disk/index.ts';
+import { encodeObjectEntry, recordKind } from '../src/format/index.ts';
+import { openRig, type Rig, rigArchive, rigGroup } from './support/vault-rig.ts';
 
 const root = path.join(import.meta.dirname, '..');
 const versionText = `import sys, hashlib; sys.exit(not (sys.version_info >= (3, 9) and hasattr(hashlib, 'scrypt')))`;
 const pythonMissing = spawnSync('python3', ['-c', versionText]).status !== 0;
+
+const skip = pythonMissing ? 'there is no python3 of version 3.9 or later with scrypt here' : false;
+
+async function python(
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number | null; report: string }> {
+  const child = spawn('python3', args, {
+    cwd: root,
+    env: { ...process.env, ...env, PYTHONIOENCODING: 'utf-8' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let report = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      report += text;
+    });
+  }
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  return { code, report };
+}
 
 /** The same noise in every run: SHA-256 of a counter. */
 function noise(sizeBytes: number): Buffer {
@@ -72,24 +101,12 @@ function writeZstdCases(folder: string): void {
   }
 }
 
-test('the one-file reader in Python passes its tests', {
-  skip: pythonMissing ? 'there is no python3 of version 3.9 or later with scrypt here' : false,
-}, async () => {
+test('the one-file reader in Python passes its tests', { skip }, async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'stele-zstd-'));
   try {
     writeZstdCases(folder);
-    const child = spawn('python3', ['-B', '-m', 'unittest', 'discover', '-s', 'tests/python'], {
-      cwd: root,
-      env: { ...process.env, STELE_ZSTD_CASES: folder, PYTHONIOENCODING: 'utf-8' },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let report = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      report += text;
-    });
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.on('error', reject);
-      child.on('close', resolve);
+    const { code, report } = await python(['-B', '-m', 'unittest', 'discover', '-s', 'tests/python'], {
+      STELE_ZSTD_CASES: folder,
     });
     assert.equal(code, 0, report);
     assert.match(report, /^Ran [1-9]\d* tests/m);
@@ -97,3 +114,71 @@ test('the one-file reader in Python passes its tests', {
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+async function store(rig: Rig, key: string, bytes: Uint8Array, id: string): Promise<void> {
+  const writer = rig.vault.contentWriter('ingest', rigGroup, { hintAt: () => ({ kind: 'bytes', effort: 'fast' }) });
+  if (bytes.byteLength > 0) await writer.write(bytes);
+  await writer.finish((known) => {
+    const plain = encodeObjectEntry({
+      type: 'object',
+      id,
+      bucket: 'b',
+      key: utf8Bytes(key),
+      sizeBytes: bytes.byteLength,
+      digest: createHash('sha256').update(bytes).digest(),
+      ref: known.ref,
+      first: known.first,
+      createdMs: 1_700_000_000_000,
+      state: 'live',
+      mode: 0o640,
+      mtimeMs: 1_600_000_000_123,
+      contentType: undefined,
+      meta: undefined,
+    });
+    return [{ kind: recordKind.entry, group: rigGroup, plain }];
+  });
+}
+
+/** A keyring that holds nothing but the key the rig gives its one group, at the bottom of the tree. */
+function rigKeyring(): string {
+  const { tenant, year, group } = rigGroup;
+  const key = createHash('sha256').update(`${tenant}/${year}/${group}`).digest('base64');
+  const path = year.toString(2).padStart(16, '0') + group.toString(2).padStart(64, '0');
+  const nodes = [{ depth: 80, path, key }];
+  const tenants = [{ tenant, cipher: 1, nodes }];
+  return JSON.stringify({ format: 'stele-keyring', version: 1, archive: rigArchive, generation: '1', tenants });
+}
+
+for (const cipher of [0, 1, 2]) {
+  test(`what the vault writes under cipher ${cipher}, sealed and open, the reader brings back`, { skip }, async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'stele-reader-'));
+    try {
+      const random = new SeededRandom(8812 + cipher);
+      const objects = new Map<string, Uint8Array>([
+        ['empty', new Uint8Array(0)],
+        ['检查/small', utf8Bytes('an inscription')],
+        ['large', random.bytes(2 * 1024 * 1024 + 17)],
+        ['dense', utf8Bytes('inscription '.repeat(30_000))],
+      ]);
+      writeFileSync(path.join(folder, 'keys.json'), rigKeyring());
+      for (const state of ['sealed', 'open']) {
+        const disk = path.join(folder, state);
+        mkdirSync(disk);
+        const rig = await openRig({ disks: [await openRealDisk({ label: state, folder: disk })], cipher });
+        for (const [key, bytes] of objects) await store(rig, key, bytes, hexOf(random.bytes(16)));
+        await rig.vault.close({ seal: state === 'sealed' });
+
+        const reader = path.join(root, 'tools', 'stele_read.py');
+        const verified = await python(['-B', reader, 'verify', disk]);
+        assert.equal(verified.code, 0, verified.report);
+        const out = path.join(folder, `out-${state}`);
+        const keys = path.join(folder, 'keys.json');
+        const extracted = await python(['-B', reader, 'extract', disk, '--keys', keys, '--out', out]);
+        assert.equal(extracted.code, 0, extracted.report);
+        for (const [key, bytes] of objects) assert.ok(readFileSync(path.join(out, '1', 'b', key)).equals(bytes), key);
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+}

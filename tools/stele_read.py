@@ -1228,7 +1228,8 @@ def read_keyring(path, engine, passphrase):
         if os.path.getsize(path) > KEYRING_BYTES_MAX:
             raise Failure("%s: too large for a keyring" % path)
         with open(path, "rb") as file:
-            value = json.loads(file.read().decode("utf-8"))
+            data = file.read()
+        value = json.loads(data.decode("utf-8"))
     except OSError as error:
         raise Failure("%s: %s" % (path, error.strerror)) from None
     except ValueError:
@@ -1237,6 +1238,9 @@ def read_keyring(path, engine, passphrase):
         raise Failure("%s: not a keyring or an export of one" % path)
     if value.get("version") != 1:
         raise Failure("%s: keyring version %r; this reader knows version 1" % (path, value.get("version")))
+    if "sha256" in value and hashlib.sha256(data[: data.rfind(b',"sha256"')]).hexdigest() != value["sha256"]:
+        # Of the bytes before it. What is still good of a damaged keyring still opens what it did.
+        say("%s: the file is damaged; using what is left of it" % path)
     try:
         tenants = value["tenants"] if "tenants" in value else _unseal(value, engine, passphrase)
         return Keyring(engine, bytes.fromhex(value["archive"]), int(value["generation"]), tenants)
