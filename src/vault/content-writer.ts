@@ -7,6 +7,7 @@ import { assert, type KeyGroup, type RecordId, Sha256 } from '../base/index.ts';
 import type { CodecHint } from '../codec/index.ts';
 import { chunkSizeBytesMax, encodeChunkList, type ListChild, listChildrenMax, recordKind } from '../format/index.ts';
 import type { AppendQueue } from './append-queue.ts';
+import { factHint } from './draft.ts';
 
 export type Content = {
   /** undefined for content of no bytes. */
@@ -25,7 +26,7 @@ export type ContentHints = {
   readonly hintAt: (offset: number) => CodecHint;
 };
 
-const factHint: CodecHint = { kind: 'bytes', effort: 'fast' };
+const listHint: CodecHint = { kind: 'bytes', effort: 'fast' };
 
 export class ContentWriter {
   readonly #queue: AppendQueue;
@@ -140,7 +141,7 @@ export class ContentWriter {
     this.#levels[level] = [];
     const sizeBytes = children.reduce((sum, child) => sum + child.sizeBytes, 0);
     const plain = encodeChunkList({ level: level + 1, sizeBytes, digest: undefined, children });
-    await this.#append(recordKind.chunkList, plain, factHint, level + 1, sizeBytes);
+    await this.#append(recordKind.chunkList, plain, listHint, level + 1, sizeBytes);
   }
 
   async #drain(): Promise<void> {
@@ -184,8 +185,8 @@ export class ContentWriter {
       const lead =
         last === undefined || ref === undefined
           ? []
-          : [{ id: ref, kind: last.kind, group: this.#group, plain: last.plain, hint: single ? hint : factHint }];
-      return [...lead, ...drafts.map(({ fact }) => ({ id: nextId(), ...fact, hint: factHint }))];
+          : [{ id: ref, kind: last.kind, group: this.#group, plain: last.plain, hint: single ? hint : listHint }];
+      return [...lead, ...drafts.map(({ fact }) => ({ id: nextId(), ...fact, hint: factHint(fact.plain) }))];
     });
     return content;
   }

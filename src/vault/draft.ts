@@ -13,3 +13,10 @@ export type Draft = {
   readonly plain: Uint8Array;
   readonly hint: CodecHint;
 };
+
+/** Up to here a fact is stored as it is: a frame around so few bytes saves a third of them and costs more than all the rest of the record. */
+const factPlainBytesMax = 1024;
+
+export function factHint(plain: Uint8Array): CodecHint {
+  return plain.byteLength <= factPlainBytesMax ? { kind: 'raw' } : { kind: 'bytes', effort: 'fast' };
+}

@@ -26,6 +26,7 @@ import { AppendQueue, type DurableFact, type DurableGroup } from './append-queue
 import { Care } from './care.ts';
 import { ContentReader, type OpenedRecord } from './content-reader.ts';
 import { type Content, type ContentHints, ContentWriter, type FactDraft } from './content-writer.ts';
+import { factHint } from './draft.ts';
 import { type VaultLimits, vaultLimitsDefault } from './limits.ts';
 import type { ReadRecord } from './pack-copy.ts';
 import { PackKeeper } from './pack-keeper.ts';
@@ -161,7 +162,7 @@ export class Vault {
       facts.map((fact) => {
         const id = nextId();
         ids.push(id);
-        return { id, ...fact, hint: { kind: 'bytes', effort: 'fast' } };
+        return { id, ...fact, hint: factHint(fact.plain) };
       }),
     );
     return ids;
