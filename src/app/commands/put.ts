@@ -1,0 +1,219 @@
+// put: files and folders into the archive.
+//
+// Invariants: what is listed as stored is durable; relative paths, modes and times of folders are kept; what is not a regular file is named and
+// left out, and the exit code says so when it was asked for by name; a file that changes while it is read is stored as what was read and
+// named; memory is bounded by the number of files under way, whatever their size.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { ArchiveError, assert, concatBytes, defaultTenant, hexOf, utf8Bytes } from '../../base/index.ts';
+import { type CommandRun, defineCommand, textFlag } from '../command.ts';
+import { errorFacts, errorLine } from '../error-line.ts';
+import { defaultBucket, keyText, splitName } from '../object-names.ts';
+import { sizeText } from '../say-sizes.ts';
+
+const filesAtOnce = 4;
+const pieceBytes = 1024 * 1024;
+
+type Task = { readonly file: Buffer; readonly key: Uint8Array };
+type Tally = { stored: number; same: number; bytes: number; failed: number; passedOver: number };
+
+export const put = defineCommand({
+  name: 'put',
+  usage: 'FILE|FOLDER... [--to BUCKET/PREFIX]',
+  says: 'store files and folders',
+  details: `A file is stored as BUCKET/PREFIX/NAME, a folder with all below it as BUCKET/PREFIX/FOLDER/...; the default bucket is "${defaultBucket}".
+What is stored already under its name is not stored again. Symbolic links, sockets and devices are named and left out.`,
+  args: { least: 1, most: 10_000 },
+  flags: {
+    to: { type: 'string', value: 'BUCKET/PREFIX', says: `where to (default ${defaultBucket}/)` },
+    quiet: { type: 'boolean', short: 'q', says: 'only the summary' },
+  },
+  where: 'archive',
+  run: putFiles,
+});
+
+async function putFiles(run: CommandRun): Promise<number> {
+  const { terminal, args, flags, json } = run;
+  const { bucket, rest } = splitName(textFlag(flags, 'to') ?? defaultBucket);
+  const prefix = rest === '' || rest.endsWith('/') ? rest : `${rest}/`;
+  for (const arg of args) {
+    const file = path.resolve(terminal.cwd, arg);
+    if (fs.lstatSync(file, { throwIfNoEntry: false }) === undefined)
+      throw new ArchiveError('FILE_MISSING', `${arg} is not there`);
+  }
+  const { archive } = await run.running();
+  const tally: Tally = { stored: 0, same: 0, bytes: 0, failed: 0, passedOver: 0 };
+  const say = (line: string): void => {
+    if (flags['quiet'] !== true && !json) terminal.out(line);
+  };
+  const putOne = async ({ file, key }: Task): Promise<void> => {
+    const name = `${bucket}/${keyText(key)}`;
+    try {
+      const handle = await fs.promises.open(
+        file,
+        fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK,
+      );
+      try {
+        const before = await handle.stat();
+        const content = (): AsyncIterable<Uint8Array> => piecesOf(handle, terminal.signal);
+        const result = await archive.objects.put(
+          {
+            tenant: defaultTenant,
+            bucket,
+            key,
+            sizeBytes: before.size,
+            again: content,
+            mode: before.mode & 0o7777,
+            mtimeMs: Math.floor(before.mtimeMs),
+          },
+          content(),
+        );
+        tally[result.kind === 'stored' ? 'stored' : 'same'] += 1;
+        tally.bytes += result.sizeBytes;
+        if (json)
+          terminal.out(
+            JSON.stringify({
+              name,
+              version: result.id,
+              size: result.sizeBytes,
+              sha256: hexOf(result.digest),
+              result: result.kind,
+            }),
+          );
+        else if (result.kind === 'stored') say(`${name}  ${sizeText(result.sizeBytes)}`);
+        const after = await handle.stat();
+        if (after.mtimeMs !== before.mtimeMs || after.size !== result.sizeBytes)
+          terminal.note(`stele: ${name} changed while it was read: stored as it was read`);
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      if (!(error instanceof ArchiveError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
+      const known = error instanceof ArchiveError ? error : fileFault(error as NodeJS.ErrnoException);
+      tally.failed += 1;
+      if (json) terminal.out(JSON.stringify({ name, result: 'failed', error: errorFacts(known) }));
+      else terminal.note(`${errorLine(known, { json: false, debug: false })} [${name}]`);
+      if (stopsAll(known)) throw known;
+    }
+    terminal.progress(`${tally.stored + tally.same} files, ${sizeText(tally.bytes)}`);
+  };
+  const notes = (line: string): void => {
+    tally.passedOver += 1;
+    terminal.note(`stele: left out: ${line}`);
+  };
+  await inParallel(tasksOf(args, terminal.cwd, prefix, notes), putOne, terminal.signal);
+  terminal.progressDone();
+  const stopped = terminal.signal.aborted;
+  const summary = { ...tally, stopped };
+  if (json) terminal.out(JSON.stringify({ summary }));
+  else {
+    const parts = [`${tally.stored} stored`, `${tally.same} there already`, sizeText(tally.bytes)];
+    if (tally.passedOver > 0) parts.push(`${tally.passedOver} left out`);
+    if (tally.failed > 0) parts.push(`${tally.failed} failed`);
+    if (stopped) parts.push('stopped before the end');
+    terminal.out(parts.join(', '));
+  }
+  return tally.failed > 0 || stopped ? 1 : 0;
+}
+
+/** What no later file would fare better with. */
+function stopsAll(error: ArchiveError): boolean {
+  return ['COPIES_TOO_FEW', 'DATABASE_FAILED', 'CLOSED', 'DISK_FULL', 'KEY_MISSING', 'ARGUMENT_INVALID'].includes(
+    error.code,
+  );
+}
+
+function fileFault(error: NodeJS.ErrnoException): ArchiveError {
+  const codes: Readonly<Record<string, 'FILE_MISSING' | 'ACCESS_DENIED'>> = {
+    ENOENT: 'FILE_MISSING',
+    EACCES: 'ACCESS_DENIED',
+    EPERM: 'ACCESS_DENIED',
+    ELOOP: 'FILE_MISSING',
+  };
+  const code = codes[error.code ?? ''] ?? 'DISK_IO';
+  return new ArchiveError(code, `a file cannot be read (${error.code ?? 'unknown'})`, {
+    cause: error,
+    hint:
+      code === 'ACCESS_DENIED' ? 'the file must be readable by the user that the archive runs as' : 'check the file',
+  });
+}
+
+async function* piecesOf(handle: fs.promises.FileHandle, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  // One buffer for the whole file: whoever takes a piece copies it before asking for the next.
+  const buffer = new Uint8Array(pieceBytes);
+  for (let offset = 0; ; ) {
+    if (signal.aborted)
+      throw new ArchiveError('CLOSED', 'stopped before the file was read to its end', { hint: 'put it again' });
+    const { bytesRead } = await handle.read(buffer, 0, buffer.byteLength, offset);
+    if (bytesRead === 0) return;
+    offset += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+/** The regular files that arguments stand for, with their keys, folder by folder. */
+async function* tasksOf(
+  args: readonly string[],
+  cwd: string,
+  prefix: string,
+  leftOut: (line: string) => void,
+): AsyncGenerator<Task> {
+  for (const arg of args) {
+    const file = path.resolve(cwd, arg);
+    // A folder named by a link is meant; links within folders are left out.
+    const facts = fs.statSync(file, { throwIfNoEntry: false });
+    if (facts === undefined) throw new ArchiveError('FILE_MISSING', `${arg} leads nowhere`);
+    const name = path.basename(file);
+    if (facts.isDirectory())
+      yield* tasksBelow(Buffer.from(file), utf8Bytes(`${prefix}${name === '' ? '' : `${name}/`}`), leftOut);
+    else if (facts.isFile()) yield { file: Buffer.from(fs.realpathSync(file)), key: utf8Bytes(`${prefix}${name}`) };
+    else throw new ArchiveError('ARGUMENT_INVALID', `${arg} is neither a file nor a folder`);
+  }
+}
+
+const slash = Buffer.from('/');
+
+async function* tasksBelow(folder: Buffer, prefix: Uint8Array, leftOut: (line: string) => void): AsyncGenerator<Task> {
+  let entries: fs.Dirent<Buffer>[];
+  try {
+    entries = await fs.promises.readdir(folder, { withFileTypes: true, encoding: 'buffer' });
+  } catch (error) {
+    leftOut(`${keyText(prefix)} (cannot be listed: ${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+    return;
+  }
+  entries.sort((a, b) => Buffer.compare(a.name, b.name));
+  for (const entry of entries) {
+    const file = Buffer.concat([folder, slash, entry.name]);
+    const key = concatBytes([prefix, entry.name]);
+    if (entry.isDirectory()) yield* tasksBelow(file, concatBytes([key, slash]), leftOut);
+    else if (entry.isFile()) yield { file, key };
+    else
+      leftOut(
+        `${keyText(key)} (${entry.isSymbolicLink() ? 'a symbolic link' : entry.isSocket() ? 'a socket' : entry.isFIFO() ? 'a pipe' : 'no regular file'})`,
+      );
+  }
+}
+
+/** At most `filesAtOnce` tasks under way; the first failure that is thrown ends the rest. */
+export async function inParallel<T>(
+  tasks: AsyncIterable<T>,
+  work: (task: T) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const under = new Set<Promise<void>>();
+  let failure: { readonly error: unknown } | undefined;
+  for await (const task of tasks) {
+    if (failure !== undefined || signal.aborted) break;
+    const mine: Promise<void> = work(task)
+      .catch((error: unknown) => {
+        failure ??= { error };
+      })
+      .finally(() => under.delete(mine));
+    under.add(mine);
+    assert(under.size <= filesAtOnce, 'files under way are bounded');
+    if (under.size === filesAtOnce) await Promise.race(under);
+  }
+  await Promise.all(under);
+  if (failure !== undefined) throw (failure as { error: unknown }).error;
+}

@@ -1,0 +1,207 @@
+// The server's side of commands: takes them from the Unix socket, runs them on the archive it holds, streams what they say.
+//
+// Invariants: only the owner can connect (the folder of the socket and its mode); a bounded number of commands at a time; a client that goes
+// away stops its command at the next step; one command's failure is its own.
+
+import fs from 'node:fs';
+import net from 'node:net';
+import { ArchiveError, assert } from '../base/index.ts';
+import { type Command, type CommandRun, parseCommand } from './command.ts';
+import {
+  controlPath,
+  controlVersion,
+  LineSocket,
+  pieceBytesMax,
+  socketPathBytesMax,
+  type ToClient,
+  type ToServer,
+} from './control-protocol.ts';
+import { errorFacts, exitCodeOf } from './error-line.ts';
+import type { Settings } from './settings.ts';
+import type { Terminal } from './terminal.ts';
+
+const commandsMax = 64;
+
+export type ControlServerOptions = {
+  readonly settings: Settings;
+  readonly commands: readonly Command[];
+  readonly running: CommandRun['running'];
+  readonly rebuild: CommandRun['rebuild'];
+  readonly onFault: (error: unknown) => void;
+};
+
+export class ControlServer {
+  readonly #options: ControlServerOptions;
+  readonly #server: net.Server;
+  readonly #running = new Map<LineSocket<ToServer, ToClient>, AbortController>();
+
+  private constructor(options: ControlServerOptions) {
+    this.#options = options;
+    this.#server = net.createServer((socket) => {
+      const lines = new LineSocket<ToServer, ToClient>(socket);
+      this.#serve(lines).catch(options.onFault);
+    });
+  }
+
+  /** Listens, replacing what a server that died left behind: the data folder's lock says that none is alive. undefined: the path is too long. */
+  static async listen(options: ControlServerOptions): Promise<ControlServer | undefined> {
+    const file = controlPath(options.settings.data);
+    if (Buffer.byteLength(file) > socketPathBytesMax) return undefined;
+    fs.rmSync(file, { force: true });
+    const control = new ControlServer(options);
+    const before = process.umask(0o177);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        control.#server.once('error', reject);
+        control.#server.listen(file, resolve);
+      });
+    } finally {
+      process.umask(before);
+    }
+    return control;
+  }
+
+  /** Stops what runs at its next step, and listening. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    for (const abort of this.#running.values()) abort.abort();
+    await closed;
+  }
+
+  async #serve(lines: LineSocket<ToServer, ToClient>): Promise<void> {
+    const first = await lines.next();
+    if (first === undefined) return;
+    if (first.type !== 'run' || first.version !== controlVersion || this.#running.size >= commandsMax) {
+      const busy = first.type === 'run' && first.version === controlVersion;
+      const error = busy
+        ? new ArchiveError('BUSY', `${commandsMax} commands are running`)
+        : new ArchiveError('ARGUMENT_INVALID', 'the server is of another version than this command', {
+            hint: 'restart the server',
+          });
+      await lines.send({ type: 'end', exit: exitCodeOf(error), error: errorFacts(error) });
+      lines.close();
+      return;
+    }
+    const abort = new AbortController();
+    this.#running.set(lines, abort);
+    const answers = new Answers();
+    // What the client says meanwhile: answers, a wish to stop, or nothing any more.
+    const listening = (async () => {
+      for (;;) {
+        const message = await lines.next();
+        if (message?.type === 'answer') answers.give(message.text);
+        else if (message === undefined || message.type === 'stop') {
+          abort.abort();
+          answers.give(undefined);
+          if (message === undefined) return;
+        }
+      }
+    })();
+    try {
+      const terminal = new RemoteTerminal(lines, first.cwd, first.passphrase, abort.signal, answers);
+      const exit = await this.#run(first.argv, terminal);
+      await terminal.drained();
+      await lines.send({ type: 'end', exit });
+    } catch (error) {
+      if (!(error instanceof ArchiveError)) this.#options.onFault(error);
+      await lines.send({ type: 'end', exit: exitCodeOf(error), error: errorFacts(error) });
+    } finally {
+      lines.close();
+      this.#running.delete(lines);
+      await listening;
+    }
+  }
+
+  #run(argv: readonly string[], terminal: Terminal): Promise<number> {
+    const { settings, running, rebuild } = this.#options;
+    const { command, args, flags } = parseCommand(this.#options.commands, argv);
+    assert(command.where === 'archive', 'only commands that need the archive come here');
+    return command.run({ terminal, args, flags, json: flags['json'] === true, settings, running, rebuild });
+  }
+}
+
+class Answers {
+  readonly #given: (string | undefined)[] = [];
+  #wake: (() => void) | undefined;
+
+  give(text: string | undefined): void {
+    this.#given.push(text);
+    this.#wake?.();
+  }
+
+  async next(): Promise<string | undefined> {
+    while (this.#given.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.#given.shift();
+  }
+}
+
+class RemoteTerminal implements Terminal {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly #lines: LineSocket<ToServer, ToClient>;
+  readonly #answers: Answers;
+  #last: Promise<void> = Promise.resolve();
+  #progressAtMs = 0;
+
+  constructor(
+    lines: LineSocket<ToServer, ToClient>,
+    cwd: string,
+    passphrase: string | undefined,
+    signal: AbortSignal,
+    answers: Answers,
+  ) {
+    this.#lines = lines;
+    this.cwd = cwd;
+    this.env = passphrase === undefined ? {} : { STELE_PASSPHRASE: passphrase };
+    this.signal = signal;
+    this.#answers = answers;
+  }
+
+  out(line: string): void {
+    this.#last = this.#lines.send({ type: 'out', line });
+  }
+
+  async bytes(bytes: Uint8Array): Promise<void> {
+    for (let from = 0; from < bytes.byteLength; from += pieceBytesMax) {
+      const piece = bytes.subarray(from, from + pieceBytesMax);
+      const base64 = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength).toString('base64');
+      await this.#lines.send({ type: 'bytes', base64 });
+    }
+  }
+
+  note(line: string): void {
+    this.#last = this.#lines.send({ type: 'note', line });
+  }
+
+  progress(line: string): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#progressAtMs < 100) return;
+    this.#progressAtMs = nowMs;
+    this.#last = this.#lines.send({ type: 'progress', line });
+  }
+
+  progressDone(): void {
+    // The client ends its changing line by itself when a plain one comes.
+  }
+
+  async secret(prompt: string): Promise<string> {
+    await this.#lines.send({ type: 'ask', prompt });
+    const text = await this.#answers.next();
+    if (text === undefined)
+      throw new ArchiveError('ARGUMENT_INVALID', 'no passphrase was given', {
+        hint: 'use --passphrase-file FILE, or set STELE_PASSPHRASE',
+      });
+    return text;
+  }
+
+  drained(): Promise<void> {
+    return this.#last;
+  }
+}

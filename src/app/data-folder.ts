@@ -1,0 +1,128 @@
+// The data folder: whose it is, which disks were added to it, where the server answers; and the lock that makes one process its owner.
+//
+// Invariants: the folder is locked before anything in it is read to be changed; `archive.json` is written before the first disk is enrolled and
+// completed after the last, so a first start that died goes on where it was; a folder that once had an archive never starts a new one by itself.
+// Layout: archive.json, disks.json, catalog.sqlite, endpoints.json, control.sock, setup.json, and `disk/` unless disks are configured.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { ArchiveError, type ArchiveId, archiveId, isHex128, utf8Bytes, utf8Text } from '../base/index.ts';
+import { type DiskLock, openRealDisk, type RealDisk } from '../disk/index.ts';
+import type { DiskSetting, Settings } from './settings.ts';
+
+export type ArchiveFile = {
+  readonly archive: ArchiveId;
+  /** `new`: some disk may not be enrolled yet. */
+  readonly state: 'new' | 'complete';
+};
+
+const fileSizeBytesMax = 1024 * 1024;
+
+export class DataFolder {
+  readonly folder: string;
+  readonly #disk: RealDisk;
+  readonly #lock: DiskLock;
+
+  private constructor(folder: string, disk: RealDisk, lock: DiskLock) {
+    this.folder = folder;
+    this.#disk = disk;
+    this.#lock = lock;
+  }
+
+  /** Makes the folder when it is not there, and locks it. DATA_LOCKED, DISK_READ_ONLY. */
+  static async open(folder: string): Promise<DataFolder> {
+    try {
+      fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+      const known =
+        code === 'ENOSPC' || code === 'EDQUOT'
+          ? 'DISK_FULL'
+          : code === 'EEXIST' || code === 'ENOTDIR'
+            ? 'DISK_MISSING'
+            : 'DISK_READ_ONLY';
+      throw new ArchiveError(known, `the data folder ${folder} cannot be made (${code})`, { cause: error });
+    }
+    const disk = await openRealDisk({ folder, label: folder });
+    return new DataFolder(folder, disk, await disk.lock());
+  }
+
+  get databaseFile(): string {
+    return path.join(this.folder, 'catalog.sqlite');
+  }
+
+  async archive(): Promise<ArchiveFile | undefined> {
+    const json = await this.#read('archive.json');
+    if (json === undefined) return undefined;
+    const { archive, state } = json;
+    if (typeof archive !== 'string' || !isHex128(archive)) {
+      throw new ArchiveError('DATA_FOREIGN', 'archive.json of the data folder is not in its form', {
+        hint: 'restore that file, or remove it: the disks know the archive as well',
+      });
+    }
+    return { archive: archiveId(archive), state: state === 'new' ? 'new' : 'complete' };
+  }
+
+  async setArchive(file: ArchiveFile): Promise<void> {
+    await this.#write('archive.json', { format: 'stele-archive', version: 1, ...file });
+  }
+
+  /** Disks added by `stele disk add`, beside those that are configured. */
+  async addedDisks(): Promise<DiskSetting[]> {
+    const json = await this.#read('disks.json');
+    if (json === undefined || !Array.isArray(json['disks'])) return [];
+    return (json['disks'] as DiskSetting[]).filter(
+      (each) => typeof each.path === 'string' && typeof each.label === 'string',
+    );
+  }
+
+  async setAddedDisks(disks: readonly DiskSetting[]): Promise<void> {
+    await this.#write('disks.json', { disks });
+  }
+
+  /** The link of a first start, kept so that a restart before it was used shows the same. */
+  async setupSecret(): Promise<string | undefined> {
+    const json = await this.#read('setup.json');
+    return typeof json?.['secret'] === 'string' ? json['secret'] : undefined;
+  }
+
+  async setSetupSecret(secret: string | undefined): Promise<void> {
+    if (secret === undefined) await this.#disk.remove('setup.json');
+    else await this.#write('setup.json', { secret });
+  }
+
+  /** Where the doors answer: there when all of them do, gone after a clean stop. */
+  async setEndpoints(endpoints: Readonly<Record<string, string>> | undefined): Promise<void> {
+    if (endpoints === undefined) await this.#disk.remove('endpoints.json');
+    else await this.#write('endpoints.json', endpoints);
+  }
+
+  async close(): Promise<void> {
+    await this.#lock.release();
+  }
+
+  async #read(name: string): Promise<Record<string, unknown> | undefined> {
+    const bytes = await this.#disk.readWhole(name, fileSizeBytesMax);
+    if (bytes === undefined) return undefined;
+    try {
+      const json: unknown = JSON.parse(utf8Text(bytes) ?? '');
+      if (typeof json === 'object' && json !== null) return json as Record<string, unknown>;
+    } catch {
+      // One error for both: the parser's message would quote the file.
+    }
+    throw new ArchiveError('DATA_FOREIGN', `${name} of the data folder is not JSON`, {
+      hint: 'restore that file from a copy',
+    });
+  }
+
+  async #write(name: string, json: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#disk.writeWhole(name, utf8Bytes(`${JSON.stringify(json)}\n`));
+  }
+}
+
+/** The disks of the configuration, then those that were added. */
+export function allDisks(settings: Settings, added: readonly DiskSetting[]): DiskSetting[] {
+  const disks = [...settings.disks];
+  for (const disk of added) if (!disks.some((each) => each.path === disk.path)) disks.push(disk);
+  return disks;
+}

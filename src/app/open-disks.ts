@@ -1,0 +1,129 @@
+// Disks at a start: opened, locked, recognised, enrolled when they may be; the papers that lie on each.
+//
+// Invariants: a folder without an identity joins only a new archive, or by `disk add`, and only when it is empty, since the mount point of a
+// disk that is not mounted looks just so; a disk of another archive stops the start; one that is missing is named and the rest go on.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import type { DiskNote } from '../archive/index.ts';
+import {
+  ArchiveError,
+  type ArchiveId,
+  type Clock,
+  hexOf,
+  isArchiveError,
+  type Random,
+  toArchiveError,
+} from '../base/index.ts';
+import { type Disk, type DiskLock, openRealDisk } from '../disk/index.ts';
+import { enrolDisk, joinDisk, readIdentity, type StoreDisk } from '../vault/index.ts';
+import type { DataFolder } from './data-folder.ts';
+import type { DiskSetting } from './settings.ts';
+import { programFolder } from './version.ts';
+
+export type OpenDisk = DiskSetting & {
+  readonly disk: Disk | undefined;
+  readonly lock: DiskLock | undefined;
+  store: StoreDisk | undefined;
+  /** Why it is not there. */
+  reason: string | undefined;
+};
+
+/** Opens and locks one disk. What is not there is noted; what another process holds is thrown. */
+export async function openDisk(setting: DiskSetting, options: { make: boolean }): Promise<OpenDisk> {
+  try {
+    if (options.make) fs.mkdirSync(setting.path, { recursive: true, mode: 0o700 });
+    const disk = await openRealDisk({ folder: setting.path, label: setting.label });
+    return { ...setting, disk, lock: await disk.lock(), store: undefined, reason: undefined };
+  } catch (error) {
+    const fault = toArchiveError(error, 'DISK_READ_ONLY', `disk ${setting.label} cannot be made`);
+    if (fault.code === 'DATA_LOCKED') throw fault;
+    return { ...setting, disk: undefined, lock: undefined, store: undefined, reason: fault.code };
+  }
+}
+
+/** The archive that these disks belong to; undefined when none has an identity. DATA_FOREIGN when they do not agree. */
+export async function archiveOf(disks: readonly OpenDisk[]): Promise<ArchiveId | undefined> {
+  let archive: ArchiveId | undefined;
+  for (const { disk, label } of disks) {
+    if (disk === undefined) continue;
+    const identity = await readIdentity(disk);
+    if (identity === undefined) continue;
+    if (archive !== undefined && identity.archive !== archive) {
+      throw new ArchiveError('DATA_FOREIGN', `disk ${label} belongs to another archive than the others`);
+    }
+    archive = identity.archive;
+  }
+  return archive;
+}
+
+export type JoinOptions = {
+  readonly archive: ArchiveId;
+  /** Whether folders without an identity become disks of the archive. */
+  readonly enrol: boolean;
+  readonly random: Random;
+  readonly clock: Clock;
+};
+
+/** Makes the disk a member, or notes why it is none. DATA_FOREIGN. */
+export async function joinOrEnrol(each: OpenDisk, options: JoinOptions): Promise<void> {
+  if (each.disk === undefined) return;
+  try {
+    each.store = await joinDisk(each.disk, options.archive);
+    if (each.store === undefined && options.enrol) {
+      const names = (await each.disk.list('')).filter((name) => name !== 'lost+found');
+      const ours = ['open', 'packs', 'footers', 'keyring.json', 'FORMAT.md'];
+      if (names.some((name) => !ours.includes(name))) {
+        throw new ArchiveError('DATA_FOREIGN', `disk ${each.label} is not empty and was not set up for this archive`, {
+          hint: 'give it an empty folder',
+        });
+      }
+      each.store = await enrolDisk(each.disk, options.archive, options.random, options.clock.nowMs());
+    }
+    if (each.store === undefined) each.reason = 'not set up: is it mounted? if it is new: stele disk add';
+  } catch (error) {
+    if (isArchiveError(error, 'DATA_FOREIGN') || isArchiveError(error, 'PACK_NEWER')) throw error;
+    each.reason = toArchiveError(error, 'DISK_IO', 'the disk cannot be read').code;
+  }
+}
+
+export function diskNotes(disks: readonly OpenDisk[]): DiskNote[] {
+  return disks.map((each) => ({
+    label: each.label,
+    path: each.path,
+    id: each.store?.id,
+    state: each.store?.state ?? 'missing',
+    reason: each.store === undefined ? (each.reason ?? 'DISK_MISSING') : undefined,
+  }));
+}
+
+/** FORMAT.md, the pages on codecs and the reader in Python lie on every disk: whoever finds it needs nothing else. */
+export async function putPapers(store: StoreDisk): Promise<void> {
+  for (const { name, file } of papers()) {
+    const bytes = fs.readFileSync(file);
+    const there = await store.disk.readWhole(name, 64 * 1024 * 1024).catch(() => undefined);
+    if (there !== undefined && Buffer.compare(there, bytes) === 0) continue;
+    if (name.includes('/')) await store.disk.makeFolder(path.posix.dirname(name));
+    await store.disk.writeWhole(name, bytes);
+  }
+}
+
+function papers(): { name: string; file: string }[] {
+  const list = [
+    { name: 'FORMAT.md', file: path.join(programFolder, 'FORMAT.md') },
+    { name: 'stele_read.py', file: path.join(programFolder, 'tools', 'stele_read.py') },
+  ];
+  const pages = path.join(programFolder, 'docs', 'formats');
+  const names = fs.existsSync(pages) ? fs.readdirSync(pages).filter((name) => name.endsWith('.md')) : [];
+  for (const name of names) list.push({ name: `docs/formats/${name}`, file: path.join(pages, name) });
+  return list.filter((each) => fs.existsSync(each.file));
+}
+
+/** For a new archive, or a new database. */
+export function randomId(random: Random): string {
+  return hexOf(random.bytes(16));
+}
+
+export function isDefaultDisk(setting: DiskSetting, data: DataFolder): boolean {
+  return path.dirname(setting.path) === data.folder;
+}

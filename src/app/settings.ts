@@ -1,0 +1,277 @@
+// Settings: what one start of the program is told, from `stele.yaml`, the environment and the command line.
+//
+// Invariants: every setting has a default, one type and limits, and is listed in `settingSpecs` once, from which the file's schema, the
+// environment's variables and the help are made; a setting that is not in the list is an error and not silently passed over.
+// Left out on purpose: reading the file (settings-file.ts) and acting on it (wiring.ts).
+
+import path from 'node:path';
+import { ArchiveError, assert } from '../base/index.ts';
+
+export type DiskSetting = { readonly path: string; readonly label: string };
+
+export type Settings = {
+  readonly data: string;
+  readonly host: string;
+  readonly httpPort: number;
+  readonly dicomPort: number;
+  readonly s3Port: number;
+  readonly aet: string;
+  readonly databaseUrl: string | undefined;
+  readonly disks: readonly DiskSetting[];
+  readonly copies: number;
+  readonly whenFewer: 'refuse' | 'accept';
+  readonly encryption: boolean;
+  readonly cipher: 'aes-256-gcm' | 'sm4';
+  readonly packSizeBytes: number;
+  readonly packAgeSeconds: number;
+  readonly settleSeconds: number;
+  readonly settleBytesPerSecond: number;
+  readonly scrubDays: number;
+  readonly scrubBytesPerSecond: number;
+  readonly workers: number;
+};
+
+export type SettingKind =
+  | { readonly kind: 'text'; readonly pattern?: RegExp; readonly says?: string }
+  | { readonly kind: 'path' }
+  | { readonly kind: 'number'; readonly least: number; readonly most: number }
+  | { readonly kind: 'size'; readonly least: number; readonly most: number }
+  | { readonly kind: 'choice'; readonly choices: readonly string[] }
+  | { readonly kind: 'switch' }
+  | { readonly kind: 'disks' };
+
+export type SettingSpec = {
+  readonly name: string;
+  readonly field: keyof Settings;
+  readonly value: SettingKind;
+  readonly env?: string;
+  readonly says: string;
+};
+
+const mib = 1024 * 1024;
+const gib = 1024 * mib;
+const yearSeconds = 365 * 86_400;
+const port: SettingKind = { kind: 'number', least: 0, most: 65_535 };
+const rate: SettingKind = { kind: 'size', least: 0, most: 1024 * gib };
+
+export const settingSpecs: readonly SettingSpec[] = [
+  { name: 'data', field: 'data', value: { kind: 'path' }, env: 'STELE_DATA', says: 'data folder' },
+  {
+    name: 'host',
+    field: 'host',
+    value: { kind: 'text', pattern: /^[A-Za-z0-9.:_-]{1,255}$/, says: 'a host name or an address' },
+    env: 'STELE_HOST',
+    says: 'address to listen on',
+  },
+  {
+    name: 'http_port',
+    field: 'httpPort',
+    value: port,
+    env: 'STELE_HTTP_PORT',
+    says: 'port of HTTP; 0 picks a free one',
+  },
+  { name: 'dicom_port', field: 'dicomPort', value: port, env: 'STELE_DICOM_PORT', says: 'port of DICOM' },
+  { name: 's3_port', field: 's3Port', value: port, env: 'STELE_S3_PORT', says: 'port of S3' },
+  {
+    name: 'aet',
+    field: 'aet',
+    value: {
+      kind: 'text',
+      pattern: /^[\x21-\x5b\x5d-\x7e]{1,16}$/,
+      says: 'an application entity title, at most 16 characters',
+    },
+    env: 'STELE_AET',
+    says: 'application entity title',
+  },
+  {
+    name: 'database_url',
+    field: 'databaseUrl',
+    value: { kind: 'text', pattern: /^postgres(ql)?:\/\/\S+$/, says: 'a PostgreSQL URL' },
+    env: 'STELE_DATABASE_URL',
+    says: 'PostgreSQL instead of the embedded database',
+  },
+  {
+    name: 'disks',
+    field: 'disks',
+    value: { kind: 'disks' },
+    says: 'list of {path, label}; default one disk in the data folder',
+  },
+  { name: 'copies', field: 'copies', value: { kind: 'number', least: 1, most: 8 }, says: 'disks that hold each pack' },
+  {
+    name: 'when_fewer',
+    field: 'whenFewer',
+    value: { kind: 'choice', choices: ['refuse', 'accept'] },
+    says: 'what to do with new data when fewer disks than copies are there',
+  },
+  { name: 'encryption', field: 'encryption', value: { kind: 'switch' }, says: 'encrypt what is stored' },
+  {
+    name: 'cipher',
+    field: 'cipher',
+    value: { kind: 'choice', choices: ['aes-256-gcm', 'sm4'] },
+    says: 'cipher of new records',
+  },
+  {
+    name: 'pack_size',
+    field: 'packSizeBytes',
+    value: { kind: 'size', least: 4 * mib, most: 2047 * mib },
+    says: 'size at which a pack is sealed',
+  },
+  {
+    name: 'pack_age_seconds',
+    field: 'packAgeSeconds',
+    value: { kind: 'number', least: 1, most: 30 * 86_400 },
+    says: 'age at which a pack is sealed',
+  },
+  {
+    name: 'settle_seconds',
+    field: 'settleSeconds',
+    value: { kind: 'number', least: 0, most: yearSeconds },
+    env: 'STELE_SETTLE_SECONDS',
+    says: 'how long something has been quiet before it settles',
+  },
+  {
+    name: 'settle_rate',
+    field: 'settleBytesPerSecond',
+    value: rate,
+    says: 'bytes a second that settling may write; 0 for no limit',
+  },
+  {
+    name: 'scrub_days',
+    field: 'scrubDays',
+    value: { kind: 'number', least: 0, most: 3650 },
+    says: 'days in which everything is read back once; 0 for never',
+  },
+  {
+    name: 'scrub_rate',
+    field: 'scrubBytesPerSecond',
+    value: rate,
+    says: 'bytes a second that scrubbing may read; 0 for no limit',
+  },
+  {
+    name: 'workers',
+    field: 'workers',
+    value: { kind: 'number', least: 0, most: 64 },
+    says: 'threads that pack and encrypt; 0 for as many as fit the machine',
+  },
+];
+
+export type SettingValues = { -readonly [K in keyof Settings]?: Settings[K] };
+
+const names = new Set(settingSpecs.map((spec) => spec.name));
+assert(names.size === settingSpecs.length, 'a setting is listed once');
+
+/** The value of a setting, from text or YAML. Throws a sentence without a place; the caller adds where. */
+export function settingValue(spec: SettingSpec, raw: unknown, folder: string): Settings[keyof Settings] {
+  const wrong = (says: string): ArchiveError => new ArchiveError('CONFIG_INVALID', `${spec.name} must be ${says}`);
+  const { value } = spec;
+  switch (value.kind) {
+    case 'text': {
+      const text = typeof raw === 'number' ? String(raw) : raw;
+      if (typeof text !== 'string' || text === '' || value.pattern?.test(text) === false)
+        throw wrong(value.says ?? 'text');
+      return text;
+    }
+    case 'path':
+      if (typeof raw !== 'string' || raw === '') throw wrong('a path');
+      return path.resolve(folder, raw);
+    case 'number': {
+      const number = typeof raw === 'string' && /^\d{1,12}$/.test(raw) ? Number(raw) : raw;
+      if (typeof number !== 'number' || !Number.isInteger(number) || number < value.least || number > value.most) {
+        throw wrong(`a whole number from ${value.least} to ${value.most}`);
+      }
+      return number;
+    }
+    case 'size': {
+      const size = sizeOf(raw);
+      if (size === undefined || size < value.least || size > value.most) {
+        throw wrong(`a size from ${value.least} to ${value.most} bytes, such as 512 MiB`);
+      }
+      return size;
+    }
+    case 'choice':
+      if (typeof raw !== 'string' || !value.choices.includes(raw)) throw wrong(`one of ${value.choices.join(', ')}`);
+      return raw;
+    case 'switch':
+      if (raw === true || raw === 'true' || raw === 'on') return true;
+      if (raw === false || raw === 'false' || raw === 'off') return false;
+      throw wrong('true or false');
+    case 'disks':
+      throw wrong('a list of {path, label}');
+  }
+}
+
+const units: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  KB: 1000,
+  KIB: 1024,
+  MB: 1e6,
+  MIB: mib,
+  GB: 1e9,
+  GIB: gib,
+};
+
+function sizeOf(raw: unknown): number | undefined {
+  if (typeof raw === 'number') return Number.isInteger(raw) ? raw : undefined;
+  if (typeof raw !== 'string') return undefined;
+  const match = /^(\d{1,15})\s*([A-Za-z]{0,3})$/.exec(raw.trim());
+  const unit = units[(match?.[2] ?? 'x').toUpperCase()];
+  return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
+}
+
+/** Values of the environment; a variable that is set and empty counts as not set. */
+export function settingsOfEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  folder: string,
+): SettingValues {
+  const values: Record<string, unknown> = {};
+  for (const spec of settingSpecs) {
+    const raw = spec.env === undefined ? undefined : env[spec.env];
+    if (raw === undefined || raw === '') continue;
+    try {
+      values[spec.field] = settingValue(spec, raw, folder);
+    } catch (error) {
+      throw error instanceof ArchiveError ? new ArchiveError('CONFIG_INVALID', `${spec.env}: ${error.message}`) : error;
+    }
+  }
+  return values as SettingValues;
+}
+
+/** Later ones win over earlier ones; what nobody says is the default. */
+export function settingsOf(parts: readonly SettingValues[], folder: string): Settings {
+  const given: SettingValues = {};
+  for (const part of parts) Object.assign(given, part);
+  const data = given.data ?? path.resolve(folder, 'data');
+  const settings: Settings = {
+    host: '127.0.0.1',
+    httpPort: 8080,
+    dicomPort: 11_112,
+    s3Port: 9000,
+    aet: 'STELE',
+    databaseUrl: undefined,
+    disks: [{ path: path.join(data, 'disk'), label: 'disk' }],
+    copies: 1,
+    whenFewer: 'refuse',
+    encryption: true,
+    cipher: 'aes-256-gcm',
+    packSizeBytes: gib,
+    packAgeSeconds: 15 * 60,
+    settleSeconds: 60 * 60,
+    settleBytesPerSecond: 0,
+    scrubDays: 30,
+    scrubBytesPerSecond: 64 * mib,
+    workers: 0,
+    ...given,
+    data,
+  };
+  if (settings.copies > settings.disks.length && settings.whenFewer === 'refuse') {
+    throw new ArchiveError(
+      'CONFIG_INVALID',
+      `copies is ${settings.copies} and there are ${settings.disks.length} disks`,
+      {
+        hint: 'list more disks, ask for fewer copies, or set when_fewer: accept',
+      },
+    );
+  }
+  return settings;
+}

@@ -1,0 +1,105 @@
+// Applier: brings durable facts into the catalog, in the order of each stream, with the sequence they bring it to.
+//
+// Invariants: a stream's applied sequence never passes a fact that was not applied: when applying fails once, the stream's later groups fail
+// too until a restart, which hands the missing facts on again; a fact that cannot be opened because its key was destroyed is passed over, and one
+// that is damaged or newer is counted and named; applying twice changes nothing.
+
+import {
+  ArchiveError,
+  isArchiveError,
+  type RecordId,
+  recordIdText,
+  toArchiveError,
+  type WriterId,
+} from '../base/index.ts';
+import { type AppliedSequence, type Catalog, type CatalogChange, changesPerBatchMax } from '../catalog/index.ts';
+import type { PackClassName } from '../format/index.ts';
+import type { DurableGroup, ReadRecord } from '../vault/index.ts';
+import { project } from './project.ts';
+
+/** Opens a fact record that recovery handed on. */
+export type OpenFact = (record: ReadRecord) => Uint8Array | Promise<Uint8Array>;
+
+export type PassedOver = { readonly record: string; readonly code: string };
+
+const namedMax = 1000;
+
+export class Applier {
+  readonly #catalog: Catalog;
+  readonly #failed = new Map<PackClassName, ArchiveError>();
+  /** Facts that could not be read, the first of them by name. */
+  readonly passedOver: PassedOver[] = [];
+  passedOverCount = 0;
+  shreddedCount = 0;
+
+  constructor(catalog: Catalog) {
+    this.#catalog = catalog;
+  }
+
+  /** Whether some stream takes no more until a restart. */
+  get failure(): ArchiveError | undefined {
+    return this.#failed.values().next().value;
+  }
+
+  /** For the vault's onDurable. Committed in the catalog when it resolves. DATABASE_FAILED. */
+  async apply(group: DurableGroup, stream: PackClassName): Promise<void> {
+    const before = this.#failed.get(stream);
+    if (before !== undefined) {
+      throw new ArchiveError(
+        before.code,
+        `an earlier change of the ${stream} stream did not reach the catalog; restart to go on`,
+        { cause: before },
+      );
+    }
+    try {
+      const changes = group.facts.flatMap((fact) => project(fact));
+      const applied = group.sequence === undefined ? [] : [{ writer: group.writer, sequence: group.sequence }];
+      await this.#inBatches(changes, applied);
+    } catch (error) {
+      const failure = toArchiveError(error, 'DATABASE_FAILED', 'a durable change did not reach the catalog');
+      this.#failed.set(stream, failure);
+      throw failure;
+    }
+  }
+
+  /** For the vault's recovery: facts that may not have been applied. */
+  async take(records: readonly ReadRecord[], open: OpenFact): Promise<void> {
+    const changes: CatalogChange[] = [];
+    for (const record of records) {
+      const { head } = record;
+      try {
+        const plain = await open(record);
+        changes.push(...project({ id: head.id, group: head.group, hybrid: head.hybrid, plain }));
+      } catch (error) {
+        this.#passOver(head.id, error);
+      }
+    }
+    await this.#inBatches(changes, []);
+  }
+
+  /** Notes that all of these writers' records up to there were handed on. */
+  async reached(writers: ReadonlyMap<WriterId, bigint>): Promise<void> {
+    const applied = [...writers].map(([writer, sequence]) => ({ writer, sequence }));
+    if (applied.length > 0) await this.#inBatches([], applied);
+  }
+
+  #passOver(id: RecordId, error: unknown): void {
+    if (isArchiveError(error, 'KEY_SHREDDED')) {
+      this.shreddedCount += 1;
+      return;
+    }
+    // Without the keyring nothing can be told at all: that is for the operator to mend before going on.
+    if (!(error instanceof ArchiveError) || error.code === 'KEY_MISSING') throw error;
+    this.passedOverCount += 1;
+    if (this.passedOver.length < namedMax) this.passedOver.push({ record: recordIdText(id), code: error.code });
+  }
+
+  async #inBatches(changes: readonly CatalogChange[], applied: readonly AppliedSequence[]): Promise<void> {
+    for (let from = 0; from === 0 || from < changes.length; from += changesPerBatchMax) {
+      const batch = changes.slice(from, from + changesPerBatchMax);
+      // The sequence goes with the last batch: a crash before it repeats the whole group.
+      const last = from + changesPerBatchMax >= changes.length;
+      await this.#catalog.applyBatch(batch, last ? applied : []);
+    }
+  }
+}

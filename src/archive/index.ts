@@ -1,0 +1,28 @@
+// archive: the facade that every door calls. `Archive` has `objects`, `accounts`, `keys`, and what is told of the whole.
+//
+// `objects.put`, `objects.remove`, `accounts.*`, `keys.*`: durable and visible when they resolve. Puts are safe to repeat (`same`); ranges and reads
+// always are. Errors are those of the vault, DATABASE_FAILED, NOT_FOUND and ARGUMENT_INVALID, and name no object.
+// `project` is versioned: `projectVersion`.
+
+export type { Caller, Role, SiteWrite } from './accounts.ts';
+export { Accounts, roles } from './accounts.ts';
+export type { PassedOver } from './applier.ts';
+export { Applier } from './applier.ts';
+export type {
+  ArchiveParts,
+  ArchiveStatus,
+  DiskNote,
+  Health,
+  SettleReport,
+  StartNotes,
+  Whereabouts,
+} from './archive.ts';
+export { Archive } from './archive.ts';
+export type { ExportFacts, KeyStatus, MayShred } from './key-keeper.ts';
+export { KeyKeeper, writeKeyring } from './key-keeper.ts';
+export type { ObjectName, PutOptions, PutResult, ReadRange } from './objects.ts';
+export { checkName, ingestHints, keyBytesMax, Objects } from './objects.ts';
+export type { Fact } from './project.ts';
+export { familyOf, project, projectVersion } from './project.ts';
+export type { NoteName } from './tables.ts';
+export { archiveMigrations, archiveTables, readNote, writeNote } from './tables.ts';

@@ -1,0 +1,108 @@
+// project(): what entries, events and site rows mean for the catalog. The one place, for ingest, recovery and rebuild alike.
+//
+// Invariants: pure; the same fact gives the same changes whenever and however often it is asked; a fact of a type that this version does not know
+// changes nothing and stays in its pack for a version that does. `projectVersion` is raised when an old fact comes to mean something else, and
+// then a catalog made by an older version is made again.
+
+import {
+  concatBytes,
+  controlGroup,
+  type HybridTime,
+  type KeyGroup,
+  type RecordId,
+  sameGroup,
+  systemTenant,
+  utf8Bytes,
+} from '../base/index.ts';
+import type { CatalogChange, JsonObject, Version } from '../catalog/index.ts';
+import { decodeFact, type FactEvent, type ObjectEntry } from '../format/index.ts';
+
+export const projectVersion = 1;
+
+export type Fact = {
+  readonly id: RecordId;
+  readonly group: KeyGroup;
+  readonly hybrid: HybridTime;
+  readonly plain: Uint8Array;
+};
+
+/** What all versions of one object share, and what a key group is found by: bucket, a zero byte, key. */
+export function familyOf(bucket: string, key: Uint8Array): Uint8Array {
+  return concatBytes([utf8Bytes(bucket), Uint8Array.of(0), key]);
+}
+
+/** RECORD_CORRUPT, PACK_NEWER: this fact cannot be read. */
+export function project(fact: Fact): CatalogChange[] {
+  const version: Version = { time: fact.hybrid, record: fact.id };
+  const said = decodeFact(fact.plain);
+  switch (said.type) {
+    case 'object':
+      return objectChanges(said, fact.group, version);
+    case 'site':
+      // Site rows of anyone but the archive itself would let a tenant write the archive's users.
+      if (!sameGroup(fact.group, controlGroup(systemTenant))) return [];
+      return [{ kind: 'site', version, table: said.table, key: said.key, row: said.row as JsonObject | null }];
+    case 'unknown':
+      return [];
+    default:
+      return eventChanges(said, fact.group, version);
+  }
+}
+
+function objectChanges(entry: ObjectEntry, group: KeyGroup, version: Version): CatalogChange[] {
+  const first =
+    entry.first !== undefined && entry.ref !== undefined && entry.first.writer === entry.ref.writer
+      ? entry.first.sequence
+      : undefined;
+  return [
+    { kind: 'group', group, family: familyOf(entry.bucket, entry.key) },
+    {
+      kind: 'object',
+      version,
+      id: entry.id,
+      group,
+      bucket: entry.bucket,
+      key: entry.key,
+      state: entry.state,
+      createdMs: entry.createdMs,
+      sizeBytes: entry.sizeBytes,
+      digest: entry.state === 'live' ? entry.digest : undefined,
+      ref: entry.ref,
+      firstSequence: first,
+      mode: entry.mode,
+      mtimeMs: entry.mtimeMs,
+      contentType: entry.contentType,
+      meta: entry.meta,
+    },
+  ];
+}
+
+function eventChanges(event: FactEvent, group: KeyGroup, version: Version): CatalogChange[] {
+  switch (event.type) {
+    case 'reencoded':
+      // Settling writes the event after the entries it moves, so all it has seen of the group is older than the event.
+      return [{ kind: 'reencoded', version, group, pairs: event.pairs, settledThrough: version.time }];
+    case 'shredded':
+      return [
+        {
+          kind: 'shred',
+          version,
+          group: { tenant: group.tenant, year: event.year, group: event.group },
+          generation: event.generation,
+        },
+      ];
+    case 'exported':
+      return [
+        {
+          kind: 'export',
+          version,
+          number: BigInt(event.number),
+          generation: event.generation,
+          createdMs: event.createdMs,
+        },
+      ];
+    case 'imported':
+    case 'released':
+      return [];
+  }
+}
