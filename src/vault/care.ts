@@ -9,12 +9,13 @@ import type { DiskFile } from '../disk/index.ts';
 import { decodeIndexRow, type IndexRow, indexRowCount, isFactKind, type Locator } from '../format/index.ts';
 import { PackCopy, type ReadRecord } from './pack-copy.ts';
 import { footerCopies, writeFooterFile } from './pack-keeper.ts';
-import { footerPath, sealedPath } from './paths.ts';
+import { footerPath, openFolder, openPath, packOfName, packSuffix, sealedPath } from './paths.ts';
 import type { RecordReader } from './record-reader.ts';
 import type { Placement, PlacementKind, Register } from './register.ts';
 import { restoreCopy } from './restore-copy.ts';
 import type { Shelf } from './shelf.ts';
 import type { StoreDisk } from './store-disk.ts';
+import { replaceStray } from './stray-copies.ts';
 import { isGone, type Problem, verifyCopy } from './verify-pack.ts';
 import { Window, walkRecords } from './walk.ts';
 
@@ -23,6 +24,8 @@ export type CareOptions = {
   readonly register: Register;
   readonly reader: RecordReader;
   readonly nowMs: () => number;
+  /** Open, or on its way to the sealed folder: not yet cared for. */
+  readonly isLive: (pack: PackId) => boolean;
   /** Copies that packs are to have. */
   readonly copies: number;
 };
@@ -127,12 +130,15 @@ export class Care {
   async *repair(pace: Pace): AsyncGenerator<RepairReport> {
     const { register, shelf, copies } = this.#options;
     await this.#lookAgain();
+    yield* this.#strays(pace);
     const tried = new Set<string>();
     for (const placement of await register.badPlacements(pageMax * pageMax)) {
       const store = shelf.store(placement.disk);
       if (store === undefined || store.state !== 'present') continue;
-      tried.add(`${placement.pack}/${placement.kind}`);
-      yield await this.#restore(placement.pack, placement.kind, store, pace);
+      const report = await this.#restore(placement.pack, placement.kind, store, pace);
+      // A disk that takes no copy may leave another that does.
+      if (report.outcome !== 'failed') tried.add(`${placement.pack}/${placement.kind}`);
+      yield report;
     }
     const present = shelf.writable();
     for (const [kind, wanted] of [
@@ -236,8 +242,17 @@ export class Care {
         const file = await store.disk.open(path, 'read').catch(() => undefined);
         if (file !== undefined) sources.push(file);
       }
+      for (const store of kind === 'pack' ? shelf.present() : []) {
+        const stray = await store.disk.open(openPath(pack), 'read').catch(() => undefined);
+        if (stray !== undefined) sources.push(stray);
+      }
       if (kind === 'footer' && (await this.#footerFromPack(pack, target))) {
         return { pack, disk: target.id, kind, outcome: 'mended', lostRecords: [], code: undefined };
+      }
+      if (sources.length === 0) {
+        const lostRecords = kind === 'pack' ? await this.#allRecords(pack) : [];
+        await register.count('lost_records', lostRecords.length);
+        return { pack, disk: target.id, kind, outcome: 'lost', lostRecords, code: 'RECORD_LOST' };
       }
       const problems = await restoreCopy({ pack, kind, target, sources, pace });
       shelf.forget(target.id, pack);
@@ -294,6 +309,35 @@ export class Care {
         lost.push(row);
     }
     return lost;
+  }
+
+  /** Every record of a pack of which nothing is left but, with luck, its footer. */
+  async #allRecords(pack: PackId): Promise<IndexRow[]> {
+    const rows: IndexRow[] = [];
+    try {
+      for await (const row of this.rowsOf(pack)) rows.push(row);
+    } catch (error) {
+      if (!(error instanceof ArchiveError)) throw error;
+    }
+    return rows;
+  }
+
+  /** Copies that stayed behind in the open folders while others of their packs were sealed. */
+  async *#strays(pace: Pace): AsyncGenerator<RepairReport> {
+    const { register, shelf, isLive } = this.#options;
+    for (const store of shelf.writable()) {
+      for (const name of await store.disk.list(openFolder).catch(() => [])) {
+        const pack = packOfName(name, packSuffix);
+        if (pack === undefined || isLive(pack) || (await register.pack(pack)) === undefined) continue;
+        const report = { pack, disk: store.id, kind: 'pack' as const, lostRecords: [] };
+        try {
+          const replaced = await replaceStray({ shelf, register, pack, store, pace });
+          if (replaced) yield { ...report, outcome: 'mended', code: undefined };
+        } catch (error) {
+          yield { ...report, outcome: 'failed', code: toArchiveError(error, 'INTERNAL', 'repair failed').code };
+        }
+      }
+    }
   }
 
   async #short(kind: PlacementKind, asked: number, tried: ReadonlySet<string>): Promise<PackId[]> {

@@ -4,12 +4,12 @@
 // register's checkpoint; the move to the sealed folder. A crash between two steps leaves what recovery finishes. A copy whose sync failed is
 // never written again: it is replaced by a new file made from what it, or its mirror, acknowledged.
 
-import { ArchiveError, assert, defined, type HybridClock } from '../base/index.ts';
+import { ArchiveError, assert, defined, type HybridClock, type PackId } from '../base/index.ts';
 import type { DiskFile } from '../disk/index.ts';
 import { blockSizeBytes, decodeLocator, encodeHeader, type Locator } from '../format/index.ts';
 import type { OpenIndex } from './open-index.ts';
 import type { PackPlan } from './pack-writer.ts';
-import { footerFolder, footerPath, openPath, partSuffix, sealedFolder, sealedPath } from './paths.ts';
+import { footerFolder, footerPath, openPath, partPath, sealedFolder, sealedPath } from './paths.ts';
 import type { Placement, Register, Run } from './register.ts';
 import { footerParts, type SealSource, writeFooter } from './seal-pack.ts';
 import type { Shelf } from './shelf.ts';
@@ -30,10 +30,20 @@ export type ClosedPack = {
   readonly copies: readonly OpenCopy[];
 };
 
+type Footed = { readonly copies: readonly OpenCopy[]; readonly locator: Locator };
+
+/** A failure of the copies at hand; anything that is no failure of a disk goes on. */
+function orUndefined(error: unknown): undefined {
+  if (!(error instanceof ArchiveError)) throw error;
+  return undefined;
+}
+
 export class PackKeeper {
   readonly #shelf: Shelf;
   readonly #register: Register;
   readonly #hybrid: HybridClock;
+  /** Packs whose footer is synced and whose registration or move failed: they are not sealed a second time in another form. */
+  readonly #footed = new Map<PackId, Footed>();
 
   constructor(shelf: Shelf, register: Register, hybrid: HybridClock) {
     this.#shelf = shelf;
@@ -41,34 +51,42 @@ export class PackKeeper {
     this.#hybrid = hybrid;
   }
 
-  /** Seals a pack whose records are all durable. Safe to repeat until it resolves. Closes its files. */
+  /**
+   * Seals a pack whose records are all durable. Safe to repeat until it resolves: a footer that was synced once is the footer. Closes its files.
+   * A copy that is left out stays in the open folder (stray-copies.ts) until there is a whole one for it.
+   */
   async seal(closed: ClosedPack): Promise<Locator> {
     assert(closed.index.count > 0, 'a pack that is sealed holds a record');
     const { pack } = closed.plan;
-    let copies = closed.copies.filter((copy) => copy.good);
-    if (copies.length === 0) copies = [await this.#evacuate(closed)];
-    const sealed = this.#hybrid.next();
-    const tried = await this.#writeFooters(closed, copies, sealed);
-    const locator = await locatorOf(defined(tried[0], 'a copy that was sealed').file);
-    const placements: Omit<Placement, 'pack'>[] = tried.map(({ store }) => ({
+    const { copies, locator } = this.#footed.get(pack) ?? (await this.#foot(closed));
+    this.#footed.set(pack, { copies, locator });
+    const placements: Omit<Placement, 'pack'>[] = copies.map(({ store }) => ({
       disk: store.id,
       kind: 'pack' as const,
       state: 'good' as const,
       verifiedMs: 0,
     }));
-    placements.push(...(await this.#writeFooterFiles(tried, locator)));
+    placements.push(...(await this.#writeFooterFiles(copies, locator)));
     await this.finish(
       locator,
       closed.index.runs(),
       placements,
-      tried.map((copy) => copy.store),
+      copies.map((copy) => copy.store),
     );
-    for (const copy of [...closed.copies, ...tried]) await copy.file.close();
-    for (const copy of closed.copies) {
-      if (!tried.some((each) => each.store === copy.store))
-        await copy.store.disk.remove(openPath(pack)).catch(() => undefined);
-    }
+    this.#footed.delete(pack);
+    for (const copy of copies) copy.store.failureCount = 0;
+    for (const copy of [...closed.copies, ...copies]) await copy.file.close();
     return locator;
+  }
+
+  /** Footer and locator on every copy that takes them, or on a new one when none does. */
+  async #foot(closed: ClosedPack): Promise<Footed> {
+    const sealed = this.#hybrid.next();
+    const good = closed.copies.filter((copy) => copy.good);
+    let copies: OpenCopy[] | undefined;
+    if (good.length > 0) copies = await this.#writeFooters(closed, good, sealed).catch(orUndefined);
+    copies ??= await this.#writeFooters(closed, [await this.#evacuate(closed)], sealed);
+    return { copies, locator: await locatorOf(defined(copies[0], 'a copy that was sealed').file) };
   }
 
   /** The last two steps: the register, then the sealed folder. Recovery calls it for packs that a crash left between the two. */
@@ -95,11 +113,29 @@ export class PackKeeper {
     );
     await this.#register.count('seals', 1);
     await this.#register.checkpoint();
+    let moved = 0;
+    let failure: unknown;
     for (const store of stores) {
-      await store.disk.makeFolder(sealedFolder(locator.pack));
-      if ((await store.disk.stat(openPath(locator.pack))) === undefined) continue;
-      await store.disk.rename(openPath(locator.pack), sealedPath(locator.pack));
+      try {
+        await store.disk.makeFolder(sealedFolder(locator.pack));
+        if ((await store.disk.stat(openPath(locator.pack))) !== undefined)
+          await store.disk.rename(openPath(locator.pack), sealedPath(locator.pack));
+        moved += 1;
+      } catch (error) {
+        if (!(error instanceof ArchiveError)) throw error;
+        failure = error;
+        store.failureCount += 1;
+        // It lies in the open folder, whole: repair or the next start moves it, and until then the others are read.
+        await this.#register.place({
+          pack: locator.pack,
+          disk: store.id,
+          kind: 'pack',
+          state: 'bad',
+          verifiedMs: 0,
+        });
+      }
     }
+    if (stores.length > 0 && moved === 0) throw failure;
   }
 
   /** Writes a file of this footer on disks until two have one. What fails is left to `repair`. */
@@ -150,7 +186,7 @@ export class PackKeeper {
     const { pack } = closed.plan;
     let failure: unknown = new ArchiveError('COPIES_TOO_FEW', `no disk takes a new copy of pack ${pack}`);
     for (const store of this.#shelf.writable()) {
-      const path = `${openPath(pack)}${partSuffix}`;
+      const path = partPath(pack, 'pack');
       try {
         await store.disk.remove(path);
         const file = await store.disk.open(path, 'create');
@@ -201,18 +237,18 @@ async function locatorOf(file: DiskFile): Promise<Locator> {
 /** Makes or replaces the footer file of a sealed pack on this disk. Durable. */
 export async function writeFooterFile(store: StoreDisk, source: DiskFile, locator: Locator): Promise<void> {
   await store.disk.makeFolder(footerFolder(locator.pack));
-  const path = footerPath(locator.pack);
-  await store.disk.remove(`${path}${partSuffix}`);
-  const file = await store.disk.open(`${path}${partSuffix}`, 'create');
+  const part = partPath(locator.pack, 'footer');
+  await store.disk.remove(part);
+  const file = await store.disk.open(part, 'create');
   try {
     let offset = 0;
-    for await (const part of await footerParts(source, locator)) {
-      await file.write(offset, [part]);
-      offset += part.byteLength;
+    for await (const piece of await footerParts(source, locator)) {
+      await file.write(offset, [piece]);
+      offset += piece.byteLength;
     }
     await file.sync();
   } finally {
     await file.close();
   }
-  await store.disk.rename(`${path}${partSuffix}`, path);
+  await store.disk.rename(part, footerPath(locator.pack));
 }

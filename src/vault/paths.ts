@@ -11,8 +11,12 @@ export const footersFolder = 'footers';
 
 export const packSuffix = '.pack';
 export const footerSuffix = '.foot';
-/** A copy under way: never read, removed at the next start. */
+/** A copy under way: never read, removed at the next start. All lie in the open folder, where a start looks. */
 export const partSuffix = '.part';
+
+export function partPath(pack: PackId, kind: 'pack' | 'footer'): string {
+  return `${openFolder}/${pack}${kind === 'pack' ? packSuffix : footerSuffix}${partSuffix}`;
+}
 
 export function openPath(pack: PackId): string {
   return `${openFolder}/${pack}${packSuffix}`;

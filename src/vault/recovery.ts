@@ -7,10 +7,14 @@
 
 import {
   ArchiveError,
+  type ErrorCode,
   type HybridTime,
+  idOfBytes,
   isArchiveError,
   type PackId,
+  sha256,
   toArchiveError,
+  utf8Bytes,
   type WriterId,
 } from '../base/index.ts';
 import type { DiskFile } from '../disk/index.ts';
@@ -31,6 +35,7 @@ import {
 import type { Register, Run } from './register.ts';
 import type { Shelf } from './shelf.ts';
 import type { StoreDisk } from './store-disk.ts';
+import { copiesOf, replaceStray } from './stray-copies.ts';
 import { scanTail, type TailCopy, type TailLoss } from './tail-scan.ts';
 import { Window, walkRecords } from './walk.ts';
 
@@ -51,6 +56,17 @@ export type RecoveryReport = {
 };
 
 const factBatchMax = 1024;
+
+/** Failures of one copy that another may not have. */
+const copyFaults: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'PACK_CORRUPT',
+  'PACK_TRUNCATED',
+  'RECORD_CORRUPT',
+  'CODEC_FAULT',
+  'DISK_IO',
+  'DISK_MISSING',
+  'FILE_MISSING',
+]);
 
 export class Recovery {
   readonly #shelf: Shelf;
@@ -77,7 +93,7 @@ export class Recovery {
   async tails(): Promise<void> {
     const packs = new Map<PackId, StoreDisk[]>();
     for (const store of this.#shelf.writable()) {
-      for (const name of await store.disk.list(openFolder)) {
+      for (const name of await this.#list(store, openFolder)) {
         if (name.endsWith(partSuffix)) await store.disk.remove(`${openFolder}/${name}`);
         const pack = packOfName(name, packSuffix);
         if (pack !== undefined) packs.set(pack, [...(packs.get(pack) ?? []), store]);
@@ -86,26 +102,64 @@ export class Recovery {
     for (const [pack, stores] of packs) await this.#tail(pack, stores);
   }
 
+  /** A disk that cannot be listed is left aside, and the others are gone on with: what is on it comes back as stray copies. */
+  async #list(store: StoreDisk, folder: string): Promise<string[]> {
+    try {
+      return await store.disk.list(folder);
+    } catch (error) {
+      if (!(error instanceof ArchiveError)) throw error;
+      store.state = error.code === 'DISK_MISSING' ? 'missing' : 'failing';
+      return [];
+    }
+  }
+
   async #tail(pack: PackId, stores: readonly StoreDisk[]): Promise<void> {
     const copies: TailCopy[] = [];
-    for (const store of stores) {
-      try {
-        const file = await store.disk.open(openPath(pack), 'write');
-        copies.push({ store, file });
-        // What a killed writer left can be read and still be gone after a power cut: nothing is believed before it is synced.
-        await file.sync();
-      } catch (error) {
-        this.#unreadable(pack, error);
-      }
-    }
     try {
-      const sealed = await this.#sealedCopies(copies);
-      if (sealed !== undefined) await this.#finishSealed(sealed.locator, sealed.copies);
-      else await this.#sealTail(pack, copies);
+      let failure: unknown;
+      for (const store of stores) {
+        try {
+          const file = await store.disk.open(openPath(pack), 'write');
+          copies.push({ store, file });
+          // What a killed writer left can be read and still be gone after a power cut: nothing is believed before it is synced.
+          await file.sync();
+        } catch (error) {
+          failure = error;
+        }
+      }
+      if (copies.length === 0) throw failure;
+      await this.#tailCopies(pack, copies);
     } catch (error) {
       this.#unreadable(pack, error);
     } finally {
       for (const copy of copies) await copy.file.close();
+    }
+    await this.#strays(pack, stores);
+  }
+
+  async #tailCopies(pack: PackId, copies: readonly TailCopy[]): Promise<void> {
+    const known = await this.#register.pack(pack);
+    const sealed = await this.#sealedCopies(copies);
+    const isSame = known === undefined || (sealed !== undefined && known.sealed === sealed.locator.sealed);
+    if (sealed !== undefined && isSame) return this.#finishSealed(sealed.locator, sealed.copies);
+    if (known === undefined) return this.#sealTail(pack, copies);
+    const elsewhere = await copiesOf(this.#shelf, pack);
+    for (const file of elsewhere) await file.close();
+    if (elsewhere.length === 0) return this.#sealTail(pack, copies, strayPackId(pack));
+  }
+
+  /** Copies that stayed behind in the open folder while another was sealed. */
+  async #strays(pack: PackId, stores: readonly StoreDisk[]): Promise<void> {
+    if ((await this.#register.pack(pack)) === undefined) return;
+    const { shelf, register } = { shelf: this.#shelf, register: this.#register };
+    for (const store of stores) {
+      try {
+        if ((await store.disk.stat(openPath(pack))) === undefined) continue;
+        await replaceStray({ shelf, register, pack, store, pace: async () => undefined });
+      } catch (error) {
+        // It stays where it is, and nothing of the pack is lost: the next start or repair tries again.
+        if (!(error instanceof ArchiveError)) throw error;
+      }
     }
   }
 
@@ -151,7 +205,11 @@ export class Recovery {
     for (const run of await this.#register.runsOf(locator.pack)) this.#noteWriter(run.writer, run.last);
   }
 
-  async #sealTail(pack: PackId, copies: readonly TailCopy[]): Promise<void> {
+  /**
+   * `as`: the pack is known by a sealed form that is not at hand, and another of its name must not come to be; so what lies here is sealed under
+   * a name of its own. Its records are the same wherever they lie.
+   */
+  async #sealTail(pack: PackId, copies: readonly TailCopy[], as: PackId = pack): Promise<void> {
     const scan = await scanTail(copies);
     if (scan === undefined) {
       for (const copy of copies) await copy.store.disk.remove(openPath(pack));
@@ -169,15 +227,20 @@ export class Recovery {
     this.#observe(scan.hybridGreatest);
     for (const run of scan.index.runs()) this.#noteWriter(run.writer, run.last);
     const { header } = scan;
-    await this.#keeper.seal({
-      plan: { ...header, createdMonotonicMs: 0 },
-      index: scan.index,
-      endOffset: scan.endOffset,
-      commitOffset: scan.commitOffset,
-      groupCount: scan.groupCount,
-      copies: copies.map((copy) => ({ ...copy, good: scan.whole.has(copy) })),
-    });
-    this.report.packCount += 1;
+    const isKnown = as !== pack && (await this.#register.pack(as)) !== undefined;
+    if (!isKnown) {
+      await this.#keeper.seal({
+        plan: { ...header, pack: as, createdMonotonicMs: 0 },
+        index: scan.index,
+        endOffset: scan.endOffset,
+        commitOffset: scan.commitOffset,
+        groupCount: scan.groupCount,
+        copies: copies.map((copy) => ({ ...copy, good: as === pack && scan.whole.has(copy) })),
+      });
+      this.report.packCount += 1;
+    }
+    if (as === pack) return;
+    for (const copy of copies) await copy.store.disk.remove(openPath(pack));
   }
 
   #noteWriter(writer: WriterId, last: bigint): void {
@@ -240,7 +303,7 @@ export class Recovery {
           [packsFolder, packSuffix, 'pack'],
           [footersFolder, footerSuffix, 'footer'],
         ] as const) {
-          for (const name of await store.disk.list(`${folder}/${digits}`)) {
+          for (const name of await this.#list(store, `${folder}/${digits}`)) {
             const pack = packOfName(name, suffix);
             if (pack !== undefined)
               packs.set(pack, [...(packs.get(pack) ?? []), { store, kind, path: `${folder}/${digits}/${name}` }]);
@@ -287,7 +350,7 @@ export class Recovery {
           }).then(
             () => true,
             (error: unknown) => {
-              if (isArchiveError(error, 'PACK_CORRUPT') || isArchiveError(error, 'RECORD_CORRUPT')) return false;
+              if (error instanceof ArchiveError && copyFaults.has(error.code)) return false;
               throw error;
             },
           );
@@ -360,6 +423,11 @@ export class Recovery {
       for (const copy of copies) await copy.file.close();
     }
   }
+}
+
+/** The same for the same pack, so that a recovery that is cut off and repeated makes no second one. */
+function strayPackId(pack: PackId): PackId {
+  return idOfBytes(sha256(utf8Bytes(`stray ${pack}`)).subarray(0, 16)) as PackId;
 }
 
 type FoundFile = { readonly store: StoreDisk; readonly kind: 'pack' | 'footer'; readonly path: string };

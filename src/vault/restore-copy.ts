@@ -6,10 +6,12 @@
 
 import { ArchiveError, type PackId } from '../base/index.ts';
 import type { DiskFile } from '../disk/index.ts';
-import { footerFolder, footerPath, partSuffix, sealedFolder, sealedPath } from './paths.ts';
+import { blockSizeBytes } from '../format/index.ts';
+import { PackCopy } from './pack-copy.ts';
+import { footerFolder, footerPath, partPath, sealedFolder, sealedPath } from './paths.ts';
 import type { PlacementKind } from './register.ts';
 import type { StoreDisk } from './store-disk.ts';
-import { type Problem, verifyCopy } from './verify-pack.ts';
+import { type Problem, problemsMax, verifyCopy } from './verify-pack.ts';
 
 const windowBytes = 4 * 1024 * 1024;
 
@@ -24,24 +26,25 @@ export type RestoreOptions = {
 
 /** Empty: the copy is whole and in place. Otherwise what no source could give; then nothing was replaced. */
 export async function restoreCopy(options: RestoreOptions): Promise<readonly Problem[]> {
-  const { pack, kind, target, sources } = options;
+  const { pack, kind, target, sources, pace } = options;
   const path = kind === 'pack' ? sealedPath(pack) : footerPath(pack);
-  const part = `${path}${partSuffix}`;
+  const part = partPath(pack, kind);
   await target.disk.makeFolder(kind === 'pack' ? sealedFolder(pack) : footerFolder(pack));
   await target.disk.remove(part);
-  const sizeBytes = await commonSize(sources);
+  const sizeBytes = await sizeOf(sources, kind);
   const file = await target.disk.open(part, 'create');
   let problems: readonly Problem[] = [];
   try {
-    let next = 0;
-    await patch(file, sources, 0, sizeBytes, next, options.pace);
-    for (;;) {
+    await patch({ to: file, sources, offset: 0, sizeBytes, from: 0, pace });
+    // Each source is asked twice: what stood in for a stretch that the first could not read may be rotten where the first is not.
+    const rounds = sources.length === 1 ? 1 : 2 * sources.length;
+    for (let round = 1; ; round += 1) {
       await file.sync();
-      problems = (await verifyCopy({ file, kind, pace: options.pace })).problems;
-      next += 1;
-      if (problems.length === 0 || next >= sources.length) break;
+      problems = (await verifyCopy({ file, kind, pace })).problems;
+      if (problems.length === 0 || round >= rounds) break;
       for (const problem of patchable(problems, sizeBytes)) {
-        await patch(file, sources, problem.offset, problem.sizeBytes, next, options.pace);
+        const { offset } = problem;
+        await patch({ to: file, sources, offset, sizeBytes: problem.sizeBytes, from: round % sources.length, pace });
       }
     }
   } finally {
@@ -52,42 +55,71 @@ export async function restoreCopy(options: RestoreOptions): Promise<readonly Pro
   return problems;
 }
 
-/** Copies agree on their length, unless one was cut short. */
-async function commonSize(sources: readonly DiskFile[]): Promise<number> {
-  const sizes = await Promise.all(sources.map((source) => source.sizeBytes()));
-  const sizeBytes = Math.max(0, ...sizes);
-  if (sizeBytes === 0) throw new ArchiveError('RECORD_LOST', 'no copy is left to restore from');
-  return sizeBytes;
+/** As long as a copy says whose locator is whole: one that was cut short or has something behind it does not count. */
+async function sizeOf(sources: readonly DiskFile[], kind: PlacementKind): Promise<number> {
+  let greatest = 0;
+  for (const source of sources) {
+    const sizeBytes = await source.sizeBytes().catch(() => 0);
+    const locator = await new PackCopy(source, kind).locator().catch(() => undefined);
+    if (locator !== undefined) return sizeBytes;
+    greatest = Math.max(greatest, sizeBytes);
+  }
+  if (greatest === 0) throw new ArchiveError('RECORD_LOST', 'no copy is left to restore from');
+  return greatest;
 }
 
 /** A group or a root that fails because of a record is right again when the record is; without one, the whole is fetched again. */
 function patchable(problems: readonly Problem[], sizeBytes: number): readonly Problem[] {
-  const exact = problems.filter((problem) => problem.what !== 'root' && problem.sizeBytes > 0);
-  if (exact.some((problem) => problem.what === 'locator') || exact.length === 0)
-    return [{ what: 'root', offset: 0, sizeBytes }];
-  return exact;
+  const whole: Problem = { what: 'root', offset: 0, sizeBytes };
+  if (problems.length >= problemsMax) return [whole];
+  const exact = problems.filter((problem) => problem.what !== 'root' && problem.what !== 'group');
+  const overlaps = (group: Problem): boolean =>
+    exact.some((each) => each.offset < group.offset + group.sizeBytes && each.offset + each.sizeBytes > group.offset);
+  const groups = problems.filter((problem) => problem.what === 'group' && !overlaps(problem));
+  const chosen = [...exact, ...groups].filter((problem) => problem.sizeBytes > 0);
+  return chosen.length === 0 ? [whole] : chosen;
 }
 
-/** Copies a stretch from source number `from`, or from the others where that one cannot be read. */
-async function patch(
-  to: DiskFile,
-  sources: readonly DiskFile[],
-  offset: number,
-  sizeBytes: number,
-  from: number,
-  pace: (bytes: number) => Promise<void>,
-): Promise<void> {
+type PatchOptions = {
+  readonly to: DiskFile;
+  readonly sources: readonly DiskFile[];
+  readonly offset: number;
+  readonly sizeBytes: number;
+  /** The source that is asked first. */
+  readonly from: number;
+  readonly pace: (bytes: number) => Promise<void>;
+};
+
+/** Copies a stretch, window by window, and a window that the first source cannot read block by block from whichever can. */
+async function patch(options: PatchOptions): Promise<void> {
+  const { to, sources, sizeBytes, from, pace } = options;
   for (let done = 0; done < sizeBytes; ) {
+    const offset = options.offset + done;
     const length = Math.min(windowBytes, sizeBytes - done);
-    let bytes: Uint8Array | undefined;
-    for (let turn = 0; turn < sources.length && bytes === undefined; turn += 1) {
-      const source = sources[(from + turn) % sources.length] as DiskFile;
-      bytes = await source.read(offset + done, length).catch(() => undefined);
-      if (bytes !== undefined && bytes.byteLength < length) bytes = undefined;
+    const window = await readFrom([sources[from] as DiskFile], offset, length);
+    if (window === undefined) {
+      const whole = new Uint8Array(length);
+      for (let at = 0; at < length; ) {
+        const piece = Math.min(blockSizeBytes - ((offset + at) % blockSizeBytes), length - at);
+        const order = [...sources.slice(from), ...sources.slice(0, from)];
+        const block = await readFrom(order, offset + at, piece);
+        // Nobody can read it: zeros stand in, and the verification names what they cost.
+        if (block !== undefined) whole.set(block, at);
+        at += piece;
+      }
+      await to.write(offset, [whole]);
+    } else {
+      await to.write(offset, [window]);
     }
-    // Nobody can read it: zeros stand in, and the verification names what they cost.
-    await to.write(offset + done, [bytes ?? new Uint8Array(length)]);
     await pace(length);
     done += length;
   }
+}
+
+async function readFrom(sources: readonly DiskFile[], offset: number, length: number): Promise<Uint8Array | undefined> {
+  for (const source of sources) {
+    const bytes = await source.read(offset, length).catch(() => undefined);
+    if (bytes !== undefined && bytes.byteLength === length) return bytes;
+  }
+  return undefined;
 }

@@ -19,7 +19,7 @@ import {
 } from '../format/index.ts';
 import { OpenIndex } from './open-index.ts';
 import type { StoreDisk } from './store-disk.ts';
-import { Window, walkRecords } from './walk.ts';
+import { type ReadBytes, readAround, Window, walkRecords } from './walk.ts';
 
 export type TailCopy = { readonly store: StoreDisk; readonly file: DiskFile };
 
@@ -44,7 +44,12 @@ export type TailScan = {
   readonly losses: readonly TailLoss[];
 };
 
-type Source = { readonly copy: TailCopy; readonly window: Window; readonly sizeBytes: number };
+type Source = {
+  readonly copy: TailCopy;
+  readonly read: ReadBytes;
+  readonly window: Window;
+  readonly sizeBytes: number;
+};
 type Ending = { readonly commit: Commit; readonly commitOffset: number };
 type GroupRead = { readonly rows: IndexRow[]; readonly ending: Ending | undefined; readonly good: boolean };
 
@@ -54,19 +59,25 @@ const windowBytes = 64 * 1024;
 export async function scanTail(copies: readonly TailCopy[]): Promise<TailScan | undefined> {
   const sources: Source[] = [];
   let header: PackHeader | undefined;
-  let last: Ending | undefined;
   for (const copy of copies) {
     const sizeBytes = await copy.file.sizeBytes();
-    const read = (offset: number, length: number): Promise<Uint8Array> => copy.file.read(offset, length);
-    sources.push({ copy, window: new Window(read, sizeBytes, windowBytes), sizeBytes });
+    // What one mirror cannot read, another may: an unreadable sector is damage like any other.
+    const read = readAround(
+      (offset, length) => copy.file.read(offset, length),
+      () => undefined,
+    );
+    sources.push({ copy, read, window: new Window(read, sizeBytes, windowBytes), sizeBytes });
     try {
-      header ??= decodeHeader(await copy.file.read(0, blockSizeBytes));
+      header ??= decodeHeader(await read(0, blockSizeBytes));
     } catch (error) {
       const fault = toArchiveError(error, 'DISK_IO', 'a pack could not be read');
       // A newer pack is left alone; a copy without a whole header still has its groups.
       if (fault.code === 'PACK_NEWER') throw fault;
     }
-    const own = await lastCommit(copy.file, sizeBytes);
+  }
+  let last: Ending | undefined;
+  for (const source of sources) {
+    const own = await lastCommit(source, header);
     if (own !== undefined && (last === undefined || own.commitOffset > last.commitOffset)) last = own;
   }
   if (last === undefined) return undefined;
@@ -116,23 +127,23 @@ async function scanGroups(header: PackHeader, sources: readonly Source[], last: 
 /** The group that begins here, up to its commit record; good when it is whole and its commit record says so. */
 async function readGroup(source: Source, from: number, checkBodies: boolean): Promise<GroupRead> {
   const rows: IndexRow[] = [];
-  let clean = true;
+  let bodiesGood = true;
   if (from >= source.sizeBytes) return { rows, ending: undefined, good: false };
   const walk = walkRecords({ window: source.window, from, to: source.sizeBytes, bodies: () => checkBodies });
   for await (const each of walk) {
     switch (each.kind) {
       case 'damage':
-        clean = false;
+        // A record that it cost is missing below; between records it cost nothing.
         break;
       case 'record':
         if (each.bodyGood) rows.push(rowOf(each.head, each.offset));
-        else clean = false;
+        else bodiesGood = false;
         break;
       case 'commit': {
         const ending = { commit: each.commit, commitOffset: each.offset };
         // Damage may have swallowed a commit record: then what was read belongs to two groups, and only the part before is ours to judge.
         const own = each.commit.groupOffset === from;
-        const counted = own && clean && rows.length === each.commit.recordCount;
+        const counted = own && bodiesGood && rows.length === each.commit.recordCount;
         const good = counted && bytesEqual(sha256(concatBytes(rows.map((row) => row.leaf))), each.commit.leavesDigest);
         return { rows, ending, good };
       }
@@ -179,12 +190,15 @@ async function nextCommit(sources: readonly Source[], from: number): Promise<End
   return nearest;
 }
 
-async function lastCommit(file: DiskFile, sizeBytes: number): Promise<Ending | undefined> {
-  let end = Math.floor(sizeBytes / blockSizeBytes) * blockSizeBytes;
+async function lastCommit(source: Source, header: PackHeader | undefined): Promise<Ending | undefined> {
+  let end = Math.floor(source.sizeBytes / blockSizeBytes) * blockSizeBytes;
   for (; end > blockSizeBytes; end -= blockSizeBytes) {
     const commitOffset = end - commitSizeBytes;
-    const commit = decodeCommit(await file.read(commitOffset, commitSizeBytes));
-    if (commit !== undefined && commit.groupOffset < commitOffset && !commit.inFooter) return { commit, commitOffset };
+    const commit = decodeCommit(await source.read(commitOffset, commitSizeBytes));
+    if (commit === undefined || commit.inFooter || commit.groupOffset >= commitOffset) continue;
+    // Content that is not encrypted may be a pack itself, and a commit record in it is not ours.
+    if (header !== undefined && commit.writer !== header.writer) continue;
+    return { commit, commitOffset };
   }
   return undefined;
 }

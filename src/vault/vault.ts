@@ -104,6 +104,7 @@ export class Vault {
       register: this.register,
       reader: this.reader,
       nowMs: () => options.clock.nowMs(),
+      isLive: (pack) => this.isLive(pack),
       copies: Math.max(...packClassNames.map((name) => options.classes[name].copies)),
     });
     this.contents = new ContentReader((id) => this.open(id), this.limits.readAheadMax);

@@ -6,14 +6,14 @@
 
 import { bytesEqual, concatBytes, isArchiveError, Sha256, sha256, toArchiveError } from '../base/index.ts';
 import type { DiskFile } from '../disk/index.ts';
-import { blockSizeBytes, decodeHeader, type Locator, leafOf, MerkleRoot } from '../format/index.ts';
+import { blockSizeBytes, decodeHeader, type Locator, leafOf, MerkleRoot, recordSpanBytes } from '../format/index.ts';
 import { PackCopy } from './pack-copy.ts';
 import type { PlacementKind } from './register.ts';
-import { Window, walkRecords } from './walk.ts';
+import { readAround, type Walked, Window, walkRecords } from './walk.ts';
 
 export type Problem = { readonly offset: number; readonly sizeBytes: number; readonly what: ProblemKind };
 
-export type ProblemKind = 'header' | 'locator' | 'record' | 'group' | 'footer' | 'root' | 'unreadable';
+export type ProblemKind = 'header' | 'locator' | 'record' | 'padding' | 'group' | 'footer' | 'root' | 'unreadable';
 
 export type Verdict = {
   readonly problems: readonly Problem[];
@@ -24,7 +24,7 @@ export type Verdict = {
 };
 
 /** Problems noted for one copy; beyond it the copy is replaced whole anyway. */
-const problemsMax = 1000;
+export const problemsMax = 1000;
 const windowBytes = 4 * 1024 * 1024;
 
 export type VerifyOptions = {
@@ -73,31 +73,20 @@ type Note = (what: ProblemKind, offset: number, sizeBytes: number) => void;
 type Read = (offset: number, length: number) => Promise<Uint8Array>;
 
 /** A sector that cannot be read is damage to report, piece by piece, and not the end of the verification. */
-function readThrough(read: Read, note: Note): Read {
-  return async (offset, length) => {
-    try {
-      return await read(offset, length);
-    } catch (error) {
-      rethrowUnlessDamage(error);
-    }
-    const whole = new Uint8Array(length);
-    for (let at = 0; at < length; at += blockSizeBytes) {
-      const piece = Math.min(blockSizeBytes, length - at);
-      try {
-        whole.set(await read(offset + at, piece), at);
-      } catch (error) {
-        rethrowUnlessDamage(error);
-        note('unreadable', offset + at, piece);
-      }
-    }
-    return whole;
-  };
+function around(read: Read, note: Note): Read {
+  return readAround(read, (offset, sizeBytes) => note('unreadable', offset, sizeBytes));
+}
+
+function noteRecord(record: Walked & { kind: 'record' }, note: Note): void {
+  const sizeBytes = record.head.bytes.byteLength + record.head.bodySizeBytes;
+  if (!record.bodyGood) note('record', record.offset, sizeBytes);
+  else if (!record.paddingGood) note('padding', record.offset + sizeBytes, recordSpanBytes(record.head) - sizeBytes);
 }
 
 async function verifyGroups(read: Read, locator: Locator, note: Note): Promise<number> {
   const tree = new MerkleRoot();
   const to = locator.footerOffset;
-  const window = new Window(readThrough(read, note), to, windowBytes);
+  const window = new Window(around(read, note), to, windowBytes);
   let leaves: Uint8Array[] = [];
   let recordCount = 0;
   let groupNumber = 0;
@@ -112,7 +101,7 @@ async function verifyGroups(read: Read, locator: Locator, note: Note): Promise<n
         leaves.push(leaf);
         tree.add(leaf);
         recordCount += 1;
-        if (!each.bodyGood) note('record', each.offset, each.head.bytes.byteLength + each.head.bodySizeBytes);
+        noteRecord(each, note);
         break;
       }
       case 'commit': {
@@ -136,18 +125,36 @@ async function verifyGroups(read: Read, locator: Locator, note: Note): Promise<n
 
 async function verifyFooter(read: Read, locator: Locator, kind: PlacementKind, note: Note): Promise<void> {
   const from = kind === 'pack' ? locator.footerOffset : blockSizeBytes;
+  const to = from + locator.footerSizeBytes;
   const digest = new Sha256();
   for (let done = 0; done < locator.footerSizeBytes; ) {
-    const bytes = await readThrough(read, note)(from + done, Math.min(windowBytes, locator.footerSizeBytes - done));
+    const bytes = await around(read, note)(from + done, Math.min(windowBytes, locator.footerSizeBytes - done));
     if (bytes.byteLength === 0) break;
     digest.update(bytes);
     done += bytes.byteLength;
   }
-  if (!bytesEqual(digest.digest(), locator.footerDigest)) note('footer', from, locator.footerSizeBytes);
+  if (!bytesEqual(digest.digest(), locator.footerDigest)) {
+    // Where exactly, so that another copy that is rotten elsewhere can still help.
+    let exact = false;
+    const noteExact: Note = (what, offset, sizeBytes) => {
+      exact = true;
+      note(what, offset, sizeBytes);
+    };
+    const window = new Window(
+      around(read, () => undefined),
+      to,
+      windowBytes,
+    );
+    for await (const each of walkRecords({ window, from, to, bodies: () => true })) {
+      if (each.kind === 'damage') noteExact('footer', each.offset, each.sizeBytes);
+      else if (each.kind === 'record') noteRecord(each, (_, offset, sizeBytes) => noteExact('footer', offset, sizeBytes));
+    }
+    if (!exact) note('footer', from, locator.footerSizeBytes);
+  }
   if (kind === 'footer') return;
   // The gap before the locator is zeros on every medium.
   const gapFrom = locator.footerOffset + locator.footerSizeBytes;
-  const gap = await readThrough(read, note)(gapFrom, locator.packSizeBytes - blockSizeBytes - gapFrom);
+  const gap = await around(read, note)(gapFrom, locator.packSizeBytes - blockSizeBytes - gapFrom);
   if (gap.some((byte) => byte !== 0)) note('footer', gapFrom, gap.byteLength);
 }
 

@@ -6,8 +6,9 @@
 // Trap: with encryption off, content may itself be a pack; inside damage its records would look like ours. So callers that salvage confirm
 // what they find against an index or a commit record where there is one.
 
-import { bytesEqual, isZero, sha256 } from '../base/index.ts';
+import { bytesEqual, isArchiveError, isZero, sha256 } from '../base/index.ts';
 import {
+  blockSizeBytes,
   bodySizeBytesMax,
   type Commit,
   commitSizeBytes,
@@ -30,6 +31,8 @@ export type Walked =
       /** Empty when bodies are not asked for. */
       readonly body: Uint8Array;
       readonly bodyGood: boolean;
+      /** Whether the bytes up to the next multiple of 16 are the zeros they should be; looked at with the body. */
+      readonly paddingGood: boolean;
     }
   | { readonly kind: 'commit'; readonly offset: number; readonly commit: Commit }
   | { readonly kind: 'damage'; readonly offset: number; readonly sizeBytes: number };
@@ -74,6 +77,29 @@ export class Window {
 
 const headBytesMax = headSizeBytes + headExtraBytesMax;
 
+/** Reads that go on past a medium's error: what cannot be read is told, block by block, and comes as zeros. */
+export function readAround(read: ReadBytes, onUnreadable: (offset: number, sizeBytes: number) => void): ReadBytes {
+  return async (offset, length) => {
+    try {
+      return await read(offset, length);
+    } catch (error) {
+      if (!isArchiveError(error, 'DISK_IO')) throw error;
+    }
+    const whole = new Uint8Array(length);
+    for (let at = 0; at < length; ) {
+      const piece = Math.min(blockSizeBytes - ((offset + at) % blockSizeBytes), length - at);
+      try {
+        whole.set(await read(offset + at, piece), at);
+      } catch (error) {
+        if (!isArchiveError(error, 'DISK_IO')) throw error;
+        onUnreadable(offset + at, piece);
+      }
+      at += piece;
+    }
+    return whole;
+  };
+}
+
 export async function* walkRecords(options: WalkOptions): AsyncGenerator<Walked> {
   const { window } = options;
   let offset = options.from;
@@ -96,15 +122,16 @@ export async function* walkRecords(options: WalkOptions): AsyncGenerator<Walked>
     }
     const end = offset + recordSpanBytes(head);
     if (!options.bodies(head)) {
-      yield { kind: 'record', offset, head: ownHead(head), body: new Uint8Array(0), bodyGood: end <= options.to };
+      yield { kind: 'record', offset, head: ownHead(head), body: new Uint8Array(0), bodyGood: end <= options.to, paddingGood: true };
       offset = end;
       continue;
     }
     const sizeBytes = head.bytes.byteLength + head.bodySizeBytes;
-    const whole = (await window.at(offset, sizeBytes)).subarray(0, sizeBytes);
-    const body = whole.slice(head.bytes.byteLength);
+    const span = (await window.at(offset, end - offset)).subarray(0, end - offset);
+    const body = span.slice(head.bytes.byteLength, sizeBytes);
+    const paddingGood = isZero(span.subarray(sizeBytes));
     const bodyGood = body.byteLength === head.bodySizeBytes && bytesEqual(sha256(body), head.bodyDigest);
-    yield { kind: 'record', offset, head: ownHead(head), body, bodyGood };
+    yield { kind: 'record', offset, head: ownHead(head), body, bodyGood, paddingGood };
     // A body that fails may be a record written over by another: look for heads inside it as well.
     offset = bodyGood ? end : await afterBadBody(window, offset + head.bytes.byteLength, end, options.to);
   }
