@@ -18,7 +18,8 @@ import { columnsMax, layOut, looksBigEndian, type PixelShape, pixelBytesMax, sam
 
 const flag = { wide: 1, bigEndian: 2 } as const;
 const headBytes = 11;
-const zstdLevel = 1;
+/** A prefix code spends a bit a sample, so byte samples cannot pass 8 by themselves. */
+const zstdTrial = { level: 1, ratioMin: 6 };
 
 type Rows = {
   readonly rows: number;
@@ -38,7 +39,7 @@ function rowsOf(sizeBytes: number, shape: PixelShape): Rows {
 export function encodePixelFast(plain: Uint8Array, shape: PixelShape): Uint8Array {
   const rows = rowsOf(plain.length, shape);
   const fits = rows.rows > 0 && plain.length <= pixelBytesMax;
-  return shortestPayload(plain, fits ? encodeRows(plain, rows) : undefined, zstdLevel);
+  return shortestPayload(plain, fits ? encodeRows(plain, rows) : undefined, zstdTrial);
 }
 
 function encodeRows(plain: Uint8Array, { rows, rowSamples, apart, wide, tailBytes }: Rows): Uint8Array {

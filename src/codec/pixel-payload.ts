@@ -17,15 +17,17 @@ function payloadOf(first: number, rest: Uint8Array): Uint8Array {
   return out;
 }
 
-/** Below this the tables outweigh the samples more often than not, and from this ratio on (drawings, flat frames) zstd may do better. */
+/** Below this the tables outweigh the samples more often than not. */
 const smallBytesMax = 4096;
-const flatRatioMin = 8;
+
+/** How zstd is tried beside a codec: at what level, and from what ratio on (drawings and flat frames, where repetition counts). */
+export type ZstdTrial = { readonly level: number; readonly ratioMin: number };
 
 /** The shortest of the modes; zstd is tried only where it has a chance. */
-export function shortestPayload(plain: Uint8Array, pixels: Uint8Array | undefined, zstdLevel: number): Uint8Array {
+export function shortestPayload(plain: Uint8Array, pixels: Uint8Array | undefined, trial: ZstdTrial): Uint8Array {
   const sizeBest = Math.min(pixels?.length ?? Number.POSITIVE_INFINITY, plain.length + 1);
-  if (plain.length <= smallBytesMax || sizeBest * flatRatioMin < plain.length || sizeBest > plain.length) {
-    const squeezed = zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: zstdLevel } });
+  if (plain.length <= smallBytesMax || sizeBest * trial.ratioMin < plain.length || sizeBest > plain.length) {
+    const squeezed = zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: trial.level } });
     if (squeezed.length + 1 < sizeBest) return payloadOf(payloadMode.zstd, squeezed);
   }
   return pixels !== undefined && pixels.length === sizeBest ? pixels : payloadOf(payloadMode.stored, plain);

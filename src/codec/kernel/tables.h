@@ -105,6 +105,7 @@ static void putModel(SideWriter *w, SideOdds *o, const Model *m) {
   sideDirect(w, m->classCount - 1, 2);
   sideDirect(w, m->contextCount - 1, 4);
   sideDirect(w, m->shift, 4);
+  sideDirect(w, m->calm, 12);
   for (u32 i = 0, last = 0; i + 1 < m->classCount; last = m->classEdges[i++]) sideNumber(w, o->edge, m->classEdges[i] - last);
   for (u32 i = 0, last = 0; i + 1 < m->contextCount; last = m->contextEdges[i++]) sideNumber(w, o->edge, m->contextEdges[i] - last);
   for (u32 k = 0; k < m->classCount; k++) {
@@ -119,6 +120,7 @@ static void getModel(SideReader *r, SideOdds *o, Model *m) {
   m->classCount = sideGetDirect(r, 2) + 1;
   m->contextCount = sideGetDirect(r, 4) + 1;
   m->shift = sideGetDirect(r, 4);
+  m->calm = sideGetDirect(r, 12);
   for (u32 i = 0, last = 0; i + 1 < m->classCount; last = m->classEdges[i++]) m->classEdges[i] = (u16)(last + sideGetNumber(r, o->edge));
   for (u32 i = 0, last = 0; i + 1 < m->contextCount; last = m->contextEdges[i++]) m->contextEdges[i] = (u16)(last + sideGetNumber(r, o->edge));
   for (u32 k = 0; k < m->classCount; k++) {

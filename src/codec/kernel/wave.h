@@ -27,6 +27,7 @@ enum {
 
 typedef struct {
   u32 classCount, contextCount, shift;
+  u32 calm;                     // of 4096 flat steps, how many are calm: see best-decode.c
   u16 classEdges[classesMax - 1];
   u16 contextEdges[contextsMax - 1];
   i16 weights[classesMax][regressors];
@@ -44,7 +45,8 @@ typedef struct {
 // own: this lane's pixels; up1..up3: the pixels 1..3 lanes up, at the same step; the same for absolute errors.
 typedef struct { vec own, up1, up2, up3, error, errorUp1, errorUp2; } Step;
 
-typedef struct { vec guess, measure; } Forecast;
+// texture: the sum of differences between neighbours. measure: that and the neighbours' errors, weighted.
+typedef struct { vec texture, measure; } Unrest;
 
 /** Edges are compared as signed numbers, so both sides are shifted by 0x8000; unused edges are never reached. */
 static vec edgeVector(u32 edge) { return wasm_i16x8_splat((i16)(edge ^ 0x8000)); }
@@ -75,45 +77,62 @@ INLINE vec medianGuess(vec west, vec north, vec northWest) {
   return wasm_i16x8_max(wasm_i16x8_min(plane, wasm_i16x8_max(west, north)), wasm_i16x8_min(west, north));
 }
 
-/** How many of the edges each lane of `shifted` (a measure ^ 0x8000) is above, negated. */
-INLINE vec edgesPassed(vec shifted, const vec *edges, u32 count) {
-  vec passed = wasm_i16x8_splat(0);
-  for (u32 i = 0; i < count; i++) passed = wasm_i16x8_add(passed, wasm_i16x8_gt(shifted, edges[i]));
-  return passed;
+INLINE vec signBits(void) { return wasm_i16x8_splat((i16)0x8000); }
+
+/** How many of the three class edges each lane of `shifted` (a texture ^ 0x8000) is above, negated. */
+INLINE vec classesPassed(vec shifted, const vec *edges) {
+  return wasm_i16x8_add(wasm_i16x8_add(wasm_i16x8_gt(shifted, edges[0]), wasm_i16x8_gt(shifted, edges[1])), wasm_i16x8_gt(shifted, edges[2]));
 }
 
-/** What the neighbours foretell at this step: a guess for each lane's pixel, and a measure of how far it may be off. */
-INLINE Forecast forecast(const Step *now, const VectorModel *model, int firstGroup) {
-  vec w = now[-1].own, ww = now[-2].own, w3 = now[-3].own;
+/** The same for the fifteen context edges, summed as a tree, because the next symbol waits for it. */
+INLINE vec contextsPassed(vec shifted, const vec *edges) {
+#define PASSED(k) wasm_i16x8_gt(shifted, edges[k])
+#define FOUR(k) wasm_i16x8_add(wasm_i16x8_add(PASSED(k), PASSED(k + 1)), wasm_i16x8_add(PASSED(k + 2), PASSED(k + 3)))
+  vec last = wasm_i16x8_add(wasm_i16x8_add(PASSED(12), PASSED(13)), PASSED(14));
+  return wasm_i16x8_add(wasm_i16x8_add(FOUR(0), FOUR(4)), wasm_i16x8_add(FOUR(8), last));
+#undef FOUR
+#undef PASSED
+}
+
+/** How restless the neighbours are (west and its error come in registers, being the newest). */
+INLINE Unrest unrestAt(const Step *now, vec w, vec errorWest) {
+  vec ne = now[-2].up1, n = now[-3].up1, nw = now[-4].up1;
+  vec texture = wasm_u16x8_add_sat(wasm_u16x8_add_sat(distance(n, nw), distance(n, ne)),
+                                   wasm_u16x8_add_sat(distance(n, now[-6].up2), distance(ne, now[-5].up2)));
+  texture = wasm_u16x8_add_sat(texture, wasm_u16x8_add_sat(distance(w, nw), distance(w, now[-2].own)));
+  vec e = wasm_u16x8_add_sat(errorWest, now[-3].errorUp1);
+  vec farther = wasm_u16x8_add_sat(wasm_u16x8_add_sat(now[-2].errorUp1, now[-4].errorUp1), wasm_u16x8_add_sat(now[-2].error, now[-6].errorUp2));
+  vec measure = wasm_u16x8_add_sat(wasm_u16x8_add_sat(e, e), wasm_u16x8_add_sat(farther, texture));
+  return (Unrest){ texture, measure };
+}
+
+/** The guess for each lane's pixel. */
+INLINE vec guessAt(const Step *now, vec w, vec texture, const VectorModel *model, int firstGroup) {
+  vec ww = now[-2].own, w3 = now[-3].own;
   vec ne2 = now[-1].up1, ne = now[-2].up1, n = now[-3].up1, nw = now[-4].up1, nww = now[-5].up1, nw3 = now[-6].up1;
   vec nne2 = now[-4].up2, nne = now[-5].up2, nn = now[-6].up2, nnw = now[-7].up2, nnw2 = now[-8].up2;
   vec n3 = now[-9].up3;
   vec median = medianGuess(w, n, nw);
-
-  vec texture = wasm_u16x8_add_sat(wasm_u16x8_add_sat(distance(n, nw), distance(n, ne)),
-                                   wasm_u16x8_add_sat(distance(n, nn), distance(ne, nne)));
-  texture = wasm_u16x8_add_sat(texture, wasm_u16x8_add_sat(distance(w, nw), distance(w, ww)));
-  vec sign = wasm_i16x8_splat((i16)0x8000);
-  vec class = wasm_i16x8_neg(edgesPassed(wasm_v128_xor(texture, sign), model->classEdges, classesMax - 1));
+  vec class = wasm_i16x8_neg(classesPassed(wasm_v128_xor(texture, signBits()), model->classEdges));
   vec four = wasm_i32x4_splat(0x03020100);
   vec pickLow = wasm_i8x16_add(wasm_i16x8_shl(wasm_i8x16_shuffle(class, class, 0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6), 2), four);
   vec pickHigh = wasm_i8x16_add(wasm_i16x8_shl(wasm_i8x16_shuffle(class, class, 8, 8, 8, 8, 10, 10, 10, 10, 12, 12, 12, 12, 14, 14, 14, 14), 2), four);
   vec sumLow = wasm_i8x16_swizzle(model->round, pickLow), sumHigh = wasm_i8x16_swizzle(model->round, pickHigh);
-#define WEIGH(index, a, b) \
-  sumLow = wasm_i32x4_add(sumLow, wasm_i32x4_dot_i16x8(wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11), wasm_i8x16_swizzle(model->pairs[index], pickLow))); \
-  sumHigh = wasm_i32x4_add(sumHigh, wasm_i32x4_dot_i16x8(wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15), wasm_i8x16_swizzle(model->pairs[index], pickHigh)));
-  WEIGH(3, nne, ne2) WEIGH(4, nnw, nww) WEIGH(5, w3, n3) WEIGH(6, nne2, nnw2) WEIGH(1, nw, ne) WEIGH(2, ww, nn)
-  WEIGH(0, w, n) WEIGH(7, nw3, median)
+#define LOW(index, a, b) wasm_i32x4_dot_i16x8(wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11), wasm_i8x16_swizzle(model->pairs[index], pickLow))
+#define HIGH(index, a, b) wasm_i32x4_dot_i16x8(wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15), wasm_i8x16_swizzle(model->pairs[index], pickHigh))
+#define WEIGH(i, a, b, j, c, d)                                                   \
+  sumLow = wasm_i32x4_add(sumLow, wasm_i32x4_add(LOW(i, a, b), LOW(j, c, d)));    \
+  sumHigh = wasm_i32x4_add(sumHigh, wasm_i32x4_add(HIGH(i, a, b), HIGH(j, c, d)));
+  WEIGH(3, nne, ne2, 4, nnw, nww)
+  WEIGH(5, w3, n3, 6, nne2, nnw2)
+  WEIGH(1, nw, ne, 2, ww, nn)
+  WEIGH(0, w, n, 7, nw3, median)
+#undef LOW
+#undef HIGH
 #undef WEIGH
   vec guess = wasm_i16x8_narrow_i32x4(wasm_i32x4_shr(sumLow, model->shift), wasm_i32x4_shr(sumHigh, model->shift));
   if (firstGroup) guess = wasm_v128_bitselect(median, guess, wasm_i16x8_make(-1, -1, -1, 0, 0, 0, 0, 0));
-  guess = wasm_i16x8_min(wasm_i16x8_max(guess, model->low), model->high);
-
-  vec e = wasm_u16x8_add_sat(now[-1].error, now[-3].errorUp1);
-  vec measure = wasm_u16x8_add_sat(wasm_u16x8_add_sat(e, e), texture);
-  measure = wasm_u16x8_add_sat(measure, wasm_u16x8_add_sat(now[-2].errorUp1, now[-4].errorUp1));
-  measure = wasm_u16x8_add_sat(measure, wasm_u16x8_add_sat(now[-2].error, now[-6].errorUp2));
-  return (Forecast){ guess, wasm_v128_xor(measure, sign) };
+  return wasm_i16x8_min(wasm_i16x8_max(guess, model->low), model->high);
 }
 
 /** Files a finished step: `above`, `errorAbove` are the previous group's lanes at the same columns. */
@@ -171,6 +190,11 @@ INLINE LaneRange lanesAt(i32 s, i32 columns, i32 rowsHere) {
   return (LaneRange){ from, minOf(s / lag + 1, rowsHere) };
 }
 
+/** Whether all eight lanes stand on a pixel; never in the first group, whose first rows are guessed otherwise. */
+INLINE int isWhole(const Wave *wave, i32 s) {
+  return s >= lag * (lanes - 1) && s < wave->columns && wave->rowsHere == lanes && !wave->first;
+}
+
 /** Lane masks for an edge step: which lanes stand on a pixel, and which have not yet reached column 0. */
 INLINE vec laneMask(i32 from, i32 until) {
   vec index = wasm_i16x8_make(0, 1, 2, 3, 4, 5, 6, 7);
@@ -178,9 +202,9 @@ INLINE vec laneMask(i32 from, i32 until) {
 }
 
 /** At the edges: a lane left of the plane takes its north-east pixel, one right of it (or below) its west one. */
-INLINE vec edgePixels(const Step *now, i32 s, vec pixels, vec active) {
+INLINE vec edgePixels(const Step *now, vec west, i32 s, vec pixels, vec active) {
   i32 begun = s < 0 ? 0 : minOf(s / lag + 1, lanes);
-  vec outside = wasm_v128_bitselect(now[-1].own, now[-2].up1, laneMask(0, begun));
+  vec outside = wasm_v128_bitselect(west, now[-2].up1, laneMask(0, begun));
   return wasm_v128_bitselect(pixels, outside, active);
 }
 
