@@ -48,8 +48,10 @@ export function tagSizeBytes(cipher: CipherNumber): number {
   return factsOf[cipher].tagBytes;
 }
 
-function subkey(groupKey: Uint8Array, purpose: string): Uint8Array {
-  return createHmac('sha256', groupKey).update(purpose, 'latin1').digest();
+/** In a buffer of its own: keys go to workers, and a view would take its whole buffer along. */
+function subkey(groupKey: Uint8Array, purpose: string, sizeBytes: number): Uint8Array {
+  const mac = createHmac('sha256', groupKey).update(purpose, 'latin1').digest();
+  return Uint8Array.from(mac.subarray(0, sizeBytes));
 }
 
 /** The subkeys of group key K. CODEC_UNKNOWN for a cipher that this version does not know. */
@@ -60,12 +62,12 @@ export function cipherKeys(groupKey: Uint8Array, cipher: number): CipherKeys {
     case 0:
       return noCipherKeys;
     case 1:
-      return { cipher: 1, key: subkey(groupKey, 'stele/1/aes-256-gcm') };
+      return { cipher: 1, key: subkey(groupKey, 'stele/1/aes-256-gcm', groupKeyBytes) };
     case 2:
       return {
         cipher: 2,
-        key: subkey(groupKey, 'stele/1/sm4-ctr').slice(0, sm4KeyBytes),
-        macKey: subkey(groupKey, 'stele/1/hmac-sm3'),
+        key: subkey(groupKey, 'stele/1/sm4-ctr', sm4KeyBytes),
+        macKey: subkey(groupKey, 'stele/1/hmac-sm3', groupKeyBytes),
       };
     default:
       return never(known, 'a cipher has subkeys');

@@ -15,6 +15,8 @@ export {
 export type { CodecFields, CodecHint, CodecNumber, Packed } from './codec.ts';
 export { codecNumber, decodePacked, encodePlain, isCodecNumber } from './codec.ts';
 export type { PixelShape } from './pixel-shape.ts';
+export type { DigestedBytes, PoolOptions } from './pool.ts';
+export { CodecPool, inlineBytesMax, poolQueueBytesMax, poolQueueJobsMax } from './pool.ts';
 export type { MakeJob, OpenJob, RecordBytes, RecordFields } from './record-job.ts';
 export { makeRecord, openRecord } from './record-job.ts';
 export type { Effort } from './zstd.ts';

@@ -2,8 +2,8 @@
 //
 // Invariants: gives exactly what any HMAC-SHA256 gives (a test compares with node:crypto); intermediate keys live in one scratch array that the
 // next derivation overwrites; time does not depend on keys, only on the number of steps.
-// Written out here, since eighty calls of node:crypto's HMAC cost 230 us, nearly all of it the call, and this costs COST us: a new group must not
-// be dearer than its first record. A key is eight 32-bit words while it is on its way.
+// Written out here, since eighty calls of node:crypto's HMAC cost 230 us, nearly all of it the calls, and this costs 110: a new group must not be
+// dearer than its first record. A key is eight 32-bit words while it is on its way.
 
 import { assert } from '../base/index.ts';
 

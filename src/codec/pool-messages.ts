@@ -1,0 +1,133 @@
+// What the pool and its workers say to each other: one message of works, one message of their results in the same order.
+//
+// Invariants: no message carries more of a buffer than the bytes meant (a view that is posted takes its whole buffer along); a buffer is moved only when the
+// bytes fill it, otherwise the bytes are copied; errors cross with code and sentence, never with content.
+
+import { isMarkedAsUntransferable } from 'node:worker_threads';
+import { ArchiveError, AssertionFault, type ErrorCode } from '../base/index.ts';
+import type { CipherKeys } from './cipher.ts';
+import type { CodecHint } from './codec.ts';
+import type { RecordFields } from './record-job.ts';
+
+export type Work =
+  | {
+      readonly kind: 'make';
+      readonly fields: RecordFields;
+      readonly plain: Uint8Array;
+      readonly hint: CodecHint;
+      readonly keys: CipherKeys;
+      readonly nonce: Uint8Array;
+    }
+  | { readonly kind: 'open'; readonly head: Uint8Array; readonly body: Uint8Array; readonly keys: CipherKeys }
+  | { readonly kind: 'digest'; readonly bytes: Uint8Array };
+
+export type Result =
+  | {
+      readonly kind: 'made';
+      readonly codec: number;
+      readonly codecVersion: number;
+      readonly head: Uint8Array;
+      readonly body: Uint8Array;
+    }
+  | { readonly kind: 'opened'; readonly plain: Uint8Array }
+  | { readonly kind: 'digested'; readonly digest: Uint8Array; readonly bytes: Uint8Array }
+  | { readonly kind: 'failed'; readonly failure: Failure };
+
+export type Request = { readonly id: number; readonly works: readonly Work[] };
+export type Reply = { readonly id: number; readonly results: readonly Result[] };
+
+export type Failure = {
+  readonly code: ErrorCode | 'assertion';
+  readonly message: string;
+  /** Of our own mistakes: where it happened. */
+  readonly stack?: string | undefined;
+};
+
+export function failureOf(error: unknown): Failure {
+  if (error instanceof ArchiveError) return { code: error.code, message: error.message };
+  const stack = error instanceof Error ? error.stack : undefined;
+  if (error instanceof AssertionFault) return { code: 'assertion', message: error.message, stack };
+  return { code: 'INTERNAL', message: 'a codec worker failed', stack };
+}
+
+export function errorOf(failure: Failure): Error {
+  if (failure.code === 'assertion') return new AssertionFault(failure.message);
+  return new ArchiveError(failure.code, failure.message, failure.stack === undefined ? {} : { cause: failure.stack });
+}
+
+/** Whether these bytes may be given away with their buffer: it holds nothing else, and is not one that stays. */
+export function fillsItsBuffer(bytes: Uint8Array): boolean {
+  const { buffer } = bytes;
+  return (
+    buffer instanceof ArrayBuffer &&
+    bytes.byteOffset === 0 &&
+    bytes.byteLength === buffer.byteLength &&
+    bytes.byteLength > 0 &&
+    !isMarkedAsUntransferable(buffer)
+  );
+}
+
+/** Copying less than this is cheaper than moving a buffer. */
+export const moveBytesMin = 8 * 1024;
+
+/**
+ * Bytes on their way into one message: large ones that fill their buffer are moved, all others are copied together into one buffer, which is moved.
+ * The views are good once `finish` was called.
+ */
+export class Parcel {
+  readonly #moved: ArrayBuffer[] = [];
+  readonly #copied: Uint8Array[] = [];
+  #copiedBytes = 0;
+  readonly #copyAll: boolean;
+
+  constructor(options: { copyAll?: boolean } = {}) {
+    this.#copyAll = options.copyAll ?? false;
+  }
+
+  /** Whether something was moved: then the sender has it no longer. */
+  get hasMoved(): boolean {
+    return this.#moved.length > 0;
+  }
+
+  /** `spare`: buffers of our own making may be moved with some unused room behind the bytes. */
+  add(bytes: Uint8Array, options: { spare?: boolean } = {}): () => Uint8Array {
+    const { buffer } = bytes;
+    const fits = options.spare === true ? fillsHalfOf(bytes) : fillsItsBuffer(bytes);
+    if (!this.#copyAll && bytes.byteLength >= moveBytesMin && fits && buffer instanceof ArrayBuffer) {
+      this.#moved.push(buffer);
+      return () => bytes;
+    }
+    const offset = this.#copiedBytes;
+    this.#copied.push(bytes);
+    this.#copiedBytes += bytes.byteLength;
+    return () => this.#together().subarray(offset, offset + bytes.byteLength);
+  }
+
+  #whole: Uint8Array<ArrayBuffer> | undefined;
+
+  #together(): Uint8Array<ArrayBuffer> {
+    if (this.#whole !== undefined) return this.#whole;
+    const whole = new Uint8Array(this.#copiedBytes);
+    let offset = 0;
+    for (const bytes of this.#copied) {
+      whole.set(bytes, offset);
+      offset += bytes.byteLength;
+    }
+    this.#whole = whole;
+    return whole;
+  }
+
+  transferList(): ArrayBuffer[] {
+    return this.#whole === undefined ? this.#moved : [...this.#moved, this.#whole.buffer];
+  }
+}
+
+function fillsHalfOf(bytes: Uint8Array): boolean {
+  const { buffer } = bytes;
+  return (
+    buffer instanceof ArrayBuffer &&
+    bytes.byteOffset === 0 &&
+    bytes.byteLength * 2 >= buffer.byteLength &&
+    !isMarkedAsUntransferable(buffer)
+  );
+}

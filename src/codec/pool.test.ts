@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { BroadcastChannel } from 'node:worker_threads';
+import {
+  AssertionFault,
+  type ErrorCode,
+  emptyBytes,
+  isArchiveError,
+  SeededRandom,
+  sha256,
+  tenantId,
+  utf8Bytes,
+  writerId,
+} from '../base/index.ts';
+import { decodeHead, type Head } from '../format/index.ts';
+import { type CipherNumber, cipherKeys, nonceSizeBytes } from './cipher.ts';
+import type { CodecHint } from './codec.ts';
+import { CodecPool, inlineBytesMax } from './pool.ts';
+import { type MakeJob, openRecord, type RecordBytes } from './record-job.ts';
+import { batchJobsMax } from './small-jobs.ts';
+
+const random = new SeededRandom(8);
+const groupKey = random.bytes(32);
+const writer = writerId('0f'.repeat(16));
+const fast: CodecHint = { kind: 'bytes', effort: 'fast' };
+const best: CodecHint = { kind: 'bytes', effort: 'best' };
+const text = utf8Bytes('PID|1||4711^^^HOSPITAL||DOE^JANE||19700101|F\r'.repeat(6000));
+
+const shared = new CodecPool({ workers: 2 });
+after(() => shared.close());
+
+function makeJob(
+  plain: Uint8Array,
+  options: { hint?: CodecHint; cipher?: CipherNumber; sequence?: bigint } = {},
+): MakeJob {
+  const { hint = fast, cipher = 1, sequence = 1n } = options;
+  return {
+    fields: { kind: 1, group: { tenant: tenantId(1), year: 2026, group: 3n }, id: { writer, sequence }, hybrid: 99n },
+    plain,
+    hint,
+    keys: cipherKeys(groupKey, cipher),
+    nonce: random.bytes(nonceSizeBytes(cipher)),
+  };
+}
+
+function headOf(made: RecordBytes): Head {
+  const head = decodeHead(made.head);
+  assert.ok(head !== undefined && head !== 'short');
+  return head;
+}
+
+function opened(made: RecordBytes): Buffer {
+  const head = headOf(made);
+  assert.deepEqual(made.fields, {
+    kind: head.kind,
+    codec: head.codec,
+    codecVersion: head.codecVersion,
+    cipher: head.cipher,
+    group: head.group,
+    id: head.id,
+    hybrid: head.hybrid,
+    plainSizeBytes: head.plainSizeBytes,
+    bodySizeBytes: head.bodySizeBytes,
+    nonce: made.fields.nonce,
+  });
+  return Buffer.from(openRecord({ head, body: made.body, keys: cipherKeys(groupKey, head.cipher) }));
+}
+
+async function rejects(answer: unknown, code: ErrorCode): Promise<void> {
+  await assert.rejects(Promise.resolve(answer), (error) => isArchiveError(error, code));
+}
+
+test('large records made by workers open to their plain bytes, by workers and without', async () => {
+  const sizes = [inlineBytesMax.raw + 1, inlineBytesMax.open + 1, 1024 * 1024];
+  for (const cipher of [0, 1, 2] as const) {
+    for (const plain of [...sizes.map((size) => random.bytes(size)), text]) {
+      for (const hint of [fast, best, { kind: 'raw' } as const]) {
+        const made = await shared.make(makeJob(plain.slice(), { hint, cipher }));
+        assert.deepEqual(opened(made), Buffer.from(plain));
+        const head = headOf(made);
+        const again = await shared.open({ head, body: made.body, keys: cipherKeys(groupKey, cipher) });
+        assert.deepEqual(Buffer.from(again), Buffer.from(plain));
+      }
+    }
+  }
+});
+
+test('a few small records are made at once; of many in one turn each gets its own result', async () => {
+  const plains = Array.from({ length: batchJobsMax * 3 }, (_, index) => random.bytes(index * 11));
+  const jobs = plains.map((plain, index) => makeJob(plain, { sequence: BigInt(index) }));
+  const wrong = 50;
+  jobs[wrong] = { ...(jobs[wrong] as MakeJob), nonce: emptyBytes };
+  const answers = jobs.map((job) => shared.make(job));
+  const promises = answers.map((answer) => Promise.resolve(answer));
+  assert.ok(!(answers[0] instanceof Promise));
+  assert.ok(answers.at(-1) instanceof Promise);
+  const settled = await Promise.allSettled(promises);
+  settled.forEach((each, index) => {
+    if (index === wrong) {
+      assert.ok(each.status === 'rejected' && each.reason instanceof AssertionFault);
+      return;
+    }
+    assert.ok(each.status === 'fulfilled');
+    assert.equal(each.value.fields.id.sequence, BigInt(index));
+    assert.deepEqual(opened(each.value), Buffer.from(plains[index] as Uint8Array));
+  });
+});
+
+test('plain bytes that fill their buffer are taken away, a part of a buffer stays as it was', async () => {
+  const whole = random.bytes(200_000);
+  await shared.make(makeJob(whole));
+  assert.equal(whole.byteLength, 0);
+  const buffer = random.bytes(300_000);
+  const part = buffer.subarray(1000, 201_000);
+  const before = Buffer.from(part);
+  assert.deepEqual(opened(await shared.make(makeJob(part))), before);
+  assert.deepEqual(Buffer.from(part), before);
+});
+
+test('memory of WebAssembly, which cannot be moved, is copied', async () => {
+  const memory = new Uint8Array(new WebAssembly.Memory({ initial: 2 }).buffer);
+  memory.set(random.bytes(memory.byteLength));
+  const made = await shared.make(makeJob(memory));
+  assert.deepEqual(opened(made), Buffer.from(memory));
+});
+
+test('a digest comes with the bytes again', async () => {
+  for (const sizeBytes of [100, 500_000]) {
+    const bytes = random.bytes(sizeBytes);
+    const expected = Buffer.from(bytes);
+    const answer = await shared.digest(bytes);
+    assert.deepEqual(Buffer.from(answer.bytes), expected);
+    assert.deepEqual(Buffer.from(answer.digest), Buffer.from(sha256(expected)));
+  }
+});
+
+test('what fails in a worker fails with the code it would have here', async () => {
+  const made = await shared.make(makeJob(random.bytes(100_000)));
+  const body = made.body.slice();
+  body[70_000] = (body[70_000] as number) ^ 4;
+  const keys = cipherKeys(groupKey, 1);
+  await rejects(shared.open({ head: headOf(made), body, keys }), 'RECORD_CORRUPT');
+  const otherKeys = cipherKeys(random.bytes(32), 1);
+  await rejects(shared.open({ head: headOf(made), body: made.body, keys: otherKeys }), 'RECORD_CORRUPT');
+});
+
+test('beyond its limits the queue refuses, and closing refuses but ends what was taken', async () => {
+  const pool = new CodecPool({ workers: 1, queueJobsMax: 4, queueBytesMax: 1_000_000 });
+  const taken = Array.from({ length: 4 }, async () => pool.make(makeJob(random.bytes(100_000))));
+  await rejects(pool.make(makeJob(random.bytes(100_000))), 'BUSY');
+  await Promise.all(taken);
+  const large = [pool.make(makeJob(random.bytes(600_000)))];
+  await rejects(pool.make(makeJob(random.bytes(600_000))), 'BUSY');
+  const smalls = Array.from({ length: 10 }, () => pool.make(makeJob(random.bytes(10))));
+  const closed = pool.close();
+  await rejects(pool.make(makeJob(random.bytes(100_000))), 'CLOSED');
+  await closed;
+  for (const answer of [...large, ...smalls]) assert.ok(opened(await answer).byteLength > 0);
+  await pool.close();
+});
+
+/** A worker program of the test: JavaScript, since a data: URL has no ending that says otherwise. */
+function program(body: string): URL {
+  const source = `import { parentPort, BroadcastChannel } from 'node:worker_threads';
+    import { createHash } from 'node:crypto';
+    import { existsSync, writeFileSync } from 'node:fs';
+    const digest = (work) => ({ kind: 'digested', digest: createHash('sha256').update(work.bytes).digest(), bytes: work.bytes });
+    parentPort.on('message', ({ id, works }) => { ${body} });`;
+  return new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+}
+
+test('a worker that dies is replaced; its work is done again where the bytes were copied, and fails where they were moved', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'stele-pool-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  const marker = join(folder, 'died');
+  const dieOnce = `if (!existsSync(${JSON.stringify(marker)})) { writeFileSync(${JSON.stringify(marker)}, ''); process.exit(3); }
+    parentPort.postMessage({ id, results: works.map(digest) });`;
+  const pool = new CodecPool({ workers: 1, program: program(dieOnce) });
+  const buffer = random.bytes(100_000);
+  const answer = await pool.digest(buffer.subarray(1));
+  assert.ok(existsSync(marker));
+  assert.deepEqual(Buffer.from(answer.digest), Buffer.from(sha256(buffer.subarray(1))));
+  rmSync(marker);
+  await rejects(pool.digest(random.bytes(100_000)), 'INTERNAL');
+  await pool.digest(random.bytes(100_000));
+  await pool.close();
+});
+
+test('work that kills every worker fails after the second, and the pool goes on', async () => {
+  const killing = `if (works[0].bytes[0] === 1) throw new Error('killed');
+    parentPort.postMessage({ id, results: works.map(digest) });`;
+  const pool = new CodecPool({ workers: 2, program: program(killing) });
+  const deadly = new Uint8Array(100_000).fill(1).subarray(1);
+  await rejects(pool.digest(deadly), 'INTERNAL');
+  const answer = await pool.digest(new Uint8Array(100_000));
+  assert.equal(answer.bytes.byteLength, 100_000);
+  await pool.close();
+});
+
+test('work with best effort leaves a worker for the others', async () => {
+  // Makes nothing until it is told to go; digests at once.
+  const waiting = `if (works[0].kind === 'digest') return void parentPort.postMessage({ id, results: works.map(digest) });
+    const channel = new BroadcastChannel('go');
+    const results = works.map(() => ({ kind: 'failed', failure: { code: 'CODEC_FAULT', message: 'as told' } }));
+    channel.onmessage = () => { channel.close(); parentPort.postMessage({ id, results }); };
+    channel.postMessage('ready');`;
+  const pool = new CodecPool({ workers: 2, program: program(waiting) });
+  const channel = new BroadcastChannel('go');
+  const ready = Promise.withResolvers<void>();
+  channel.onmessage = () => ready.resolve();
+  const settling = [1, 2, 3].map(() => pool.make(makeJob(random.bytes(50_000), { hint: best })));
+  await ready.promise;
+  assert.equal((await pool.digest(random.bytes(100_000))).bytes.byteLength, 100_000);
+  // Each goes when it is told, one after the other.
+  channel.onmessage = () => channel.postMessage('go');
+  channel.postMessage('go');
+  for (const each of settling) await rejects(each, 'CODEC_FAULT');
+  channel.close();
+  await pool.close();
+});
+
+test('a pool that has nothing to do keeps no process alive', () => {
+  const pool = JSON.stringify(new URL('./pool.ts', import.meta.url).href);
+  const script = `const { CodecPool } = await import(${pool});
+    const { bytes } = await new CodecPool({ workers: 1 }).digest(new Uint8Array(100_000));
+    console.log(bytes.byteLength);`;
+  const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', timeout: 20_000 });
+  assert.equal(run.stdout.trim(), '100000', run.stderr);
+  assert.equal(run.status, 0);
+});

@@ -1,0 +1,390 @@
+// CodecPool: makes and opens records beside the main thread. Small ones are done at once, here; large ones by worker threads.
+//
+// Invariants: every job that was taken is answered, by its result or an error; what waits is bounded by two named limits, and beyond them jobs are
+// refused (BUSY), not kept; work with best effort never holds every worker, so nobody waits behind a settling; an idle pool keeps no process alive.
+// A worker that dies is replaced when there is work again. Its jobs are done again once, where the bytes are still here: bytes that were moved to it died
+// with it, and those jobs fail (INTERNAL).
+// Left out on purpose: order between jobs, and telling which bytes are worth packing (codec.ts).
+
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { ArchiveError, assert, defined, never, sha256 } from '../base/index.ts';
+import { type CodecHint, codecNumber } from './codec.ts';
+import { errorOf, Parcel, type Reply, type Request, type Result, type Work } from './pool-messages.ts';
+import { type MakeJob, makeRecord, type OpenJob, openRecord, type RecordBytes } from './record-job.ts';
+import { SmallJobs } from './small-jobs.ts';
+
+export type PoolOptions = {
+  /** Threads; by default as many as the machine has cores. */
+  readonly workers?: number;
+  readonly queueJobsMax?: number;
+  readonly queueBytesMax?: number;
+  /** For tests: another program for the workers. */
+  readonly program?: URL;
+};
+
+export const poolQueueJobsMax = 65_536;
+export const poolQueueBytesMax = 256 * 1024 * 1024;
+
+/**
+ * Jobs of at most so many bytes are done at once on the calling thread. A message to a worker and back costs it 45 to 50 us (80 with 64 KB and more), so
+ * the thread gains from there on. Microseconds of it for one record with AES-256-GCM, measured on a busy machine:
+ *
+ *                          4 KB    8 KB   16 KB   32 KB   64 KB  128 KB
+ *   make, as they are        20      30      50      70     110     215
+ *   make, noise              27      40      65      95     140     235
+ *   make, text (zstd 1)      95     110     155     150     165     175
+ *   open, as they are         8      12      15      20      30      45
+ *   open, text               40      50      60      55      70      85
+ */
+export const inlineBytesMax = {
+  raw: 16 * 1024,
+  fast: 8 * 1024,
+  best: 1024,
+  open: 64 * 1024,
+  openPixels: 8 * 1024,
+} as const;
+
+/** Jobs that a worker has before it: one that it does, and one so that it need not wait for us. */
+const depthMax = 2;
+const attemptsMax = 2;
+const urgentRunMax = 32;
+
+type Task = {
+  readonly works: readonly Work[];
+  readonly sizeBytes: number;
+  readonly patient: boolean;
+  readonly resolve: (results: readonly Result[]) => void;
+  readonly reject: (error: Error) => void;
+  attempts: number;
+  /** Bytes went to a worker with their buffer, so the task cannot be sent again. */
+  moved: boolean;
+};
+
+type Seat = { readonly worker: Worker; readonly tasks: Map<number, Task>; patient: boolean; failure: unknown };
+
+export class CodecPool {
+  readonly #seatsMax: number;
+  readonly #patientMax: number;
+  readonly #queueJobsMax: number;
+  readonly #queueBytesMax: number;
+  readonly #program: URL;
+  readonly #seats = new Set<Seat>();
+  /** Two lanes, each in order of arrival. */
+  readonly #urgent = new TaskQueue();
+  readonly #patient = new TaskQueue();
+  /** Tasks of the urgent lane sent while one of the other waits. */
+  #urgentRun = 0;
+  #nextId = 1;
+  #taken = 0;
+  #takenBytes = 0;
+  readonly #batch = new SmallJobs((works) => this.#run(works, false));
+  #closing: { promise: Promise<void>; resolve: () => void } | undefined;
+
+  constructor(options: PoolOptions = {}) {
+    this.#seatsMax = options.workers ?? availableParallelism();
+    assert(this.#seatsMax >= 1, 'a pool has a worker');
+    this.#patientMax = Math.max(1, this.#seatsMax - 1);
+    this.#queueJobsMax = options.queueJobsMax ?? poolQueueJobsMax;
+    this.#queueBytesMax = options.queueBytesMax ?? poolQueueBytesMax;
+    this.#program = options.program ?? new URL('./worker.ts', import.meta.url);
+  }
+
+  /**
+   * The record; at once for a small job, else when a worker has made it. `plain` is given up when it fills its buffer, for it may be moved to the
+   * worker; otherwise it must stay as it is until the answer. Safe to repeat only with a new nonce.
+   * BUSY: too much waits already. CLOSED: the pool is closing. INTERNAL: the worker died.
+   */
+  make(job: MakeJob): RecordBytes | Promise<RecordBytes> {
+    const plainSizeBytes = job.plain.byteLength;
+    if (plainSizeBytes <= inlineLimit(job.hint)) {
+      if (this.#batch.takesInline()) return makeRecord(job);
+      return this.#batch.add(makeWork(job)).then((result) => madeOf(job, plainSizeBytes, result));
+    }
+    const patient = job.hint.kind !== 'raw' && job.hint.effort === 'best';
+    return this.#run([makeWork(job)], patient).then(([result]) => madeOf(job, plainSizeBytes, result));
+  }
+
+  /** The plain bytes, checked, as `openRecord` gives them and with its errors. `body` is given up as `plain` is in `make`; safe to repeat otherwise. */
+  open(job: OpenJob): Uint8Array | Promise<Uint8Array> {
+    const { body, keys, head } = job;
+    const isPixels = head.codec === codecNumber.pixelFast || head.codec === codecNumber.pixelBest;
+    const inlineMax = isPixels ? inlineBytesMax.openPixels : inlineBytesMax.open;
+    if (Math.max(body.byteLength, head.plainSizeBytes) <= inlineMax) return openRecord(job);
+    return this.#run([{ kind: 'open', head: head.bytes, body, keys }], false).then(([result]) => {
+      const opened = checked(result);
+      assert(opened.kind === 'opened', 'opening gives plain bytes');
+      return opened.plain;
+    });
+  }
+
+  /** SHA-256, and the bytes again: they are given up as `plain` is in `make`. */
+  digest(bytes: Uint8Array): DigestedBytes | Promise<DigestedBytes> {
+    if (bytes.byteLength <= inlineBytesMax.raw) return { digest: sha256(bytes), bytes };
+    return this.#run([{ kind: 'digest', bytes }], false).then(([result]) => {
+      const digested = checked(result);
+      assert(digested.kind === 'digested', 'digesting gives a digest');
+      return { digest: digested.digest, bytes: digested.bytes };
+    });
+  }
+
+  /** Ends the workers when all that was taken is done. Safe to repeat. */
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#batch.flush();
+      this.#closing = Promise.withResolvers<void>();
+      this.#endWhenDone();
+    }
+    return this.#closing.promise;
+  }
+
+  #run(works: readonly Work[], patient: boolean): Promise<readonly Result[]> {
+    const sizeBytes = works.reduce((sum, work) => sum + workBytes(work), 0);
+    const refused = this.#refusal(sizeBytes);
+    if (refused !== undefined) return Promise.reject(refused);
+    this.#taken += 1;
+    this.#takenBytes += sizeBytes;
+    return new Promise((resolve, reject) => {
+      const task: Task = { works, sizeBytes, patient, resolve, reject, attempts: 0, moved: false };
+      (patient ? this.#patient : this.#urgent).push(task);
+      this.#dispatch();
+    });
+  }
+
+  #refusal(sizeBytes: number): ArchiveError | undefined {
+    if (this.#closing !== undefined) return new ArchiveError('CLOSED', 'the codec pool is closing');
+    const full = this.#taken >= this.#queueJobsMax || this.#takenBytes + sizeBytes > this.#queueBytesMax;
+    return full && this.#taken > 0 ? new ArchiveError('BUSY', 'too many records wait for the codec pool') : undefined;
+  }
+
+  #dispatch(): void {
+    while (this.#isPatientDue() ? this.#patientFirst() : this.#urgentFirst());
+  }
+
+  /** A settling that waits gets its turn also when the other lane never empties. */
+  #isPatientDue(): boolean {
+    return this.#urgentRun >= urgentRunMax;
+  }
+
+  #urgentFirst(): boolean {
+    return this.#dispatchOne(this.#urgent) || this.#dispatchOne(this.#patient);
+  }
+
+  #patientFirst(): boolean {
+    return this.#dispatchOne(this.#patient) || this.#dispatchOne(this.#urgent);
+  }
+
+  #dispatchOne(queue: TaskQueue): boolean {
+    const task = queue.first();
+    if (task === undefined) return false;
+    const seat = this.#seatFor(task);
+    if (seat === undefined) return false;
+    queue.shift();
+    this.#urgentRun = task.patient || this.#patient.first() === undefined ? 0 : this.#urgentRun + 1;
+    this.#send(seat, task);
+    return true;
+  }
+
+  /** The seat with the least to do; a new one rather than one that is busy. */
+  #seatFor(task: Task): Seat | undefined {
+    const depth = task.patient && !this.#isPatientDue() ? 1 : depthMax;
+    let best: Seat | undefined;
+    let patients = 0;
+    for (const seat of this.#seats) {
+      if (seat.patient) patients += 1;
+      else if (seat.tasks.size < depth && (best === undefined || seat.tasks.size < best.tasks.size)) {
+        best = seat;
+      }
+    }
+    if (task.patient && patients >= this.#patientMax) return undefined;
+    if (best !== undefined && best.tasks.size === 0) return best;
+    return this.#seats.size < this.#seatsMax ? this.#newSeat() : best;
+  }
+
+  #newSeat(): Seat {
+    // Without our own flags: some of them (--input-type) make no sense to a worker, which then would not start.
+    const worker = new Worker(this.#program, { name: 'codec', execArgv: [] });
+    const seat: Seat = { worker, tasks: new Map(), patient: false, failure: undefined };
+    worker.unref();
+    worker.on('message', (reply: Reply) => this.#answer(seat, reply));
+    worker.on('messageerror', (error) => {
+      seat.failure = error;
+      void worker.terminate();
+    });
+    worker.on('error', (error) => {
+      seat.failure = error;
+    });
+    worker.on('exit', () => this.#replace(seat));
+    this.#seats.add(seat);
+    return seat;
+  }
+
+  #send(seat: Seat, task: Task): void {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    task.attempts += 1;
+    seat.tasks.set(id, task);
+    seat.patient = task.patient;
+    if (seat.tasks.size === 1) seat.worker.ref();
+    try {
+      task.moved = post(seat.worker, id, task.works, new Parcel());
+    } catch (error) {
+      // Memory of WebAssembly fills its buffer and cannot be moved; nothing was, so all is still here to be copied.
+      if (!(error instanceof DOMException)) throw error;
+      task.moved = post(seat.worker, id, task.works, new Parcel({ copyAll: true }));
+    }
+  }
+
+  #answer(seat: Seat, reply: Reply): void {
+    const task = defined(seat.tasks.get(reply.id), 'an answer belongs to a job');
+    this.#leave(seat, reply.id);
+    this.#finish(task, () => task.resolve(reply.results));
+    this.#dispatch();
+  }
+
+  #leave(seat: Seat, id: number): void {
+    seat.tasks.delete(id);
+    if (seat.tasks.size > 0) return;
+    seat.patient = false;
+    seat.worker.unref();
+  }
+
+  #finish(task: Task, answer: () => void): void {
+    this.#taken -= 1;
+    this.#takenBytes -= task.sizeBytes;
+    answer();
+    this.#endWhenDone();
+  }
+
+  /** A worker is gone. What it had is done again where that can be, in the order it was sent. */
+  #replace(seat: Seat): void {
+    this.#seats.delete(seat);
+    for (const task of [...seat.tasks.values()].reverse()) {
+      if (!task.moved && task.attempts < attemptsMax) (task.patient ? this.#patient : this.#urgent).unshift(task);
+      else {
+        const error = new ArchiveError('INTERNAL', 'a codec worker ended before its work', { cause: seat.failure });
+        this.#finish(task, () => task.reject(error));
+      }
+    }
+    seat.tasks.clear();
+    this.#dispatch();
+  }
+
+  #endWhenDone(): void {
+    if (this.#closing === undefined || this.#taken > 0) return;
+    const { resolve } = this.#closing;
+    const seats = [...this.#seats];
+    this.#seats.clear();
+    void Promise.all(seats.map(({ worker }) => worker.terminate())).then(() => resolve());
+  }
+}
+
+export type DigestedBytes = { readonly digest: Uint8Array; readonly bytes: Uint8Array };
+
+function inlineLimit(hint: CodecHint): number {
+  return hint.kind === 'raw' ? inlineBytesMax.raw : inlineBytesMax[hint.effort];
+}
+
+function workBytes(work: Work): number {
+  switch (work.kind) {
+    case 'make':
+      return work.plain.byteLength;
+    case 'open':
+      return work.body.byteLength;
+    case 'digest':
+      return work.bytes.byteLength;
+    default:
+      return never(work, 'a work has bytes');
+  }
+}
+
+/** Whether bytes were moved. */
+function post(worker: Worker, id: number, works: readonly Work[], parcel: Parcel): boolean {
+  const sendings = works.map((work) => packWork(work, parcel));
+  const request: Request = { id, works: sendings.map((send) => send()) };
+  worker.postMessage(request, parcel.transferList());
+  return parcel.hasMoved;
+}
+
+function makeWork({ fields, plain, hint, keys, nonce }: MakeJob): Work {
+  return { kind: 'make', fields, plain, hint, keys, nonce };
+}
+
+function packWork(work: Work, parcel: Parcel): () => Work {
+  switch (work.kind) {
+    case 'make': {
+      const plain = parcel.add(work.plain);
+      const nonce = parcel.add(work.nonce);
+      return () => ({ ...work, plain: plain(), nonce: nonce() });
+    }
+    case 'open': {
+      const head = parcel.add(work.head);
+      const body = parcel.add(work.body);
+      return () => ({ ...work, head: head(), body: body() });
+    }
+    case 'digest': {
+      const bytes = parcel.add(work.bytes);
+      return () => ({ ...work, bytes: bytes() });
+    }
+    default:
+      return never(work, 'a work is sent');
+  }
+}
+
+function madeOf(job: MakeJob, plainSizeBytes: number, result: Result | undefined): RecordBytes {
+  const made = checked(result);
+  assert(made.kind === 'made', 'making gives a record');
+  const { codec, codecVersion, head, body } = made;
+  const { kind, group, id, hybrid } = job.fields;
+  const { nonce, keys } = job;
+  return {
+    fields: {
+      kind,
+      codec,
+      codecVersion,
+      cipher: keys.cipher,
+      group,
+      id,
+      hybrid,
+      plainSizeBytes,
+      bodySizeBytes: body.byteLength,
+      nonce,
+    },
+    head,
+    body,
+  };
+}
+
+type Success = Exclude<Result, { kind: 'failed' }>;
+
+function checked(result: Result | undefined): Success {
+  const there = defined(result, 'every work has a result');
+  if (there.kind === 'failed') throw errorOf(there.failure);
+  return there;
+}
+
+/** First in, first out; taking the first does not move the rest. */
+class TaskQueue {
+  #tasks: Task[] = [];
+  #begin = 0;
+
+  first(): Task | undefined {
+    return this.#tasks[this.#begin];
+  }
+
+  push(task: Task): void {
+    this.#tasks.push(task);
+  }
+
+  shift(): void {
+    this.#begin += 1;
+    if (this.#begin * 2 < this.#tasks.length) return;
+    this.#tasks = this.#tasks.slice(this.#begin);
+    this.#begin = 0;
+  }
+
+  unshift(task: Task): void {
+    this.#tasks = [task, ...this.#tasks.slice(this.#begin)];
+    this.#begin = 0;
+  }
+}

@@ -1,0 +1,49 @@
+// A worker of the pool: takes works, answers results. It holds no state between messages but its codecs' tables.
+//
+// Invariant: every work gets a result; what fails is a result too, so the thread ends only when it is told to or when the machine runs out of memory.
+
+import { parentPort } from 'node:worker_threads';
+import { ArchiveError, defined, sha256 } from '../base/index.ts';
+import { decodeHead } from '../format/index.ts';
+import { failureOf, Parcel, type Reply, type Request, type Result, type Work } from './pool-messages.ts';
+import { makeRecord, openRecord } from './record-job.ts';
+
+const port = defined(parentPort, 'this file runs as a worker');
+
+function carryOut(work: Work, parcel: Parcel): () => Result {
+  switch (work.kind) {
+    case 'make': {
+      const { fields, head, body } = makeRecord(work);
+      const headSent = parcel.add(head);
+      const bodySent = parcel.add(body, { spare: true });
+      const { codec, codecVersion } = fields;
+      return () => ({ kind: 'made', codec, codecVersion, head: headSent(), body: bodySent() });
+    }
+    case 'open': {
+      const head = decodeHead(work.head);
+      if (head === undefined || head === 'short')
+        throw new ArchiveError('RECORD_CORRUPT', 'the head of a record is damaged');
+      const plainSent = parcel.add(openRecord({ head, body: work.body, keys: work.keys }), { spare: true });
+      return () => ({ kind: 'opened', plain: plainSent() });
+    }
+    case 'digest': {
+      const digestSent = parcel.add(sha256(work.bytes));
+      const bytesSent = parcel.add(work.bytes, { spare: true });
+      return () => ({ kind: 'digested', digest: digestSent(), bytes: bytesSent() });
+    }
+  }
+}
+
+port.on('message', (request: Request) => {
+  const parcel = new Parcel();
+  const sendings = request.works.map((work) => {
+    try {
+      return carryOut(work, parcel);
+    } catch (error) {
+      const failure = failureOf(error);
+      return (): Result => ({ kind: 'failed', failure });
+    }
+  });
+  const reply: Reply = { id: request.id, results: sendings.map((send) => send()) };
+  port.postMessage(reply, parcel.transferList());
+});
