@@ -53,7 +53,9 @@ export function printRows(rows: readonly BenchRow[]): void {
     ];
   });
   const head = ['bench', 'case', 'figure', 'peer', 'ratio', 'asked', '', ''];
-  const widths = head.map((title, column) => Math.max(title.length, ...table.map((line) => (line[column] as string).length)));
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...table.map((line) => (line[column] as string).length)),
+  );
   for (const line of [head, ...table]) {
     console.log(
       line
@@ -70,14 +72,21 @@ export function report(rows: readonly BenchRow[], argv: readonly string[] = proc
   const at = argv.indexOf('--json');
   const file = at < 0 ? undefined : argv[at + 1];
   if (file === undefined) return;
-  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, date: new Date().toISOString() };
+  const machine = {
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+    node: process.version,
+    date: new Date().toISOString(),
+  };
   writeFileSync(file, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
 }
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
 export function option(name: string, fallback: number, argv: readonly string[] = process.argv.slice(2)): number {

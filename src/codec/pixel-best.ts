@@ -66,7 +66,7 @@ function encodePlanes(plain: Uint8Array, layout: PixelLayout): Uint8Array {
   head.set([payloadMode.pixels, flags, layout.samples]);
   view.setUint32(3, layout.rows, true);
   view.setUint32(7, layout.columns, true);
-  const parts = [head];
+  const parts: Uint8Array[] = [head];
   for (const plane of planes) {
     const size = exports.bestEncode(plane, layout.rows, layout.columns, stream, work);
     parts.push(new Uint8Array(exports.memory.buffer, stream, size).slice());

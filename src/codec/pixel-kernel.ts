@@ -2,7 +2,8 @@
 // calls are synchronous and never overlap, so one region per purpose is enough.
 //
 // The kernel (kernel/*.c, built to kernel/pixel.wasm by scripts/build-kernel.ts) imports nothing and allocates nothing. Should it
-// fault on damaged bytes, the fault is a WebAssembly trap, which decoders turn into CodecFault; its memory holds no state between calls.
+// fault on damaged bytes, the fault is a WebAssembly trap, which decoders turn into CodecFault; its memory holds no state between calls,
+// but a trap leaves its stack where it stood, so the instance is dropped then.
 
 import { readFileSync } from 'node:fs';
 
@@ -74,6 +75,11 @@ export function kernel(): KernelExports {
   compiled ??= new WebAssembly.Module(readFileSync(new URL('./kernel/pixel.wasm', import.meta.url)));
   instance = new WebAssembly.Instance(compiled, {}).exports as unknown as KernelExports;
   return instance;
+}
+
+/** To be called after a trap: the next call gets a new instance. */
+export function dropKernel(): void {
+  instance = undefined;
 }
 
 /** Addresses of regions of the given sizes, one after the other; memory grows to hold them. Views made before are stale afterwards. */

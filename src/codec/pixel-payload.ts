@@ -4,6 +4,7 @@
 
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { CodecFault } from './codec-fault.ts';
+import { dropKernel } from './pixel-kernel.ts';
 
 export const payloadMode = { stored: 0, zstd: 1, pixels: 2 } as const;
 
@@ -66,6 +67,7 @@ export function callKernel(call: () => number): number {
   try {
     used = call();
   } catch (cause) {
+    dropKernel();
     throw new CodecFault('the kernel refuses these bytes', { cause });
   }
   if (used < 0) throw new CodecFault('the samples do not decode');
