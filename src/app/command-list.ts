@@ -2,7 +2,36 @@
 
 import type { Command } from './command.ts';
 import { get } from './commands/get.ts';
+import { configCheck, diskAdd, diskList, version } from './commands/house.ts';
+import { keysExport, keysImport, keysShred, keysStatus } from './commands/keys.ts';
 import { ls, rm, where } from './commands/ls.ts';
+import { tokenCreate, tokenList, tokenRevoke, userAdd, userList, userPassword } from './commands/people.ts';
 import { put } from './commands/put.ts';
+import { rebuild, repair, settle, status, verify } from './commands/status.ts';
 
-export const commands: readonly Command[] = [put, get, ls, rm, where];
+export const commands: readonly Command[] = [
+  put,
+  get,
+  ls,
+  rm,
+  where,
+  status,
+  verify,
+  repair,
+  settle,
+  rebuild,
+  diskList,
+  diskAdd,
+  keysExport,
+  keysImport,
+  keysStatus,
+  keysShred,
+  userAdd,
+  userPassword,
+  userList,
+  tokenCreate,
+  tokenList,
+  tokenRevoke,
+  configCheck,
+  version,
+];

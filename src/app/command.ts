@@ -48,6 +48,8 @@ export type Command = {
   readonly flags: Readonly<Record<string, FlagSpec>>;
   /** `archive`: runs in the server when there is one. `here`: always in this process. */
   readonly where: 'archive' | 'here';
+  /** Whether it may begin a new archive where there is none. */
+  readonly creates?: true;
   /** The exit code: 0 done, 1 failed. Errors that are thrown become their own line and code. */
   readonly run: (run: CommandRun) => Promise<number>;
 };

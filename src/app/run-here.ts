@@ -21,7 +21,12 @@ export async function runHere({ command, args, flags, settings, terminal }: Here
   let running: Promise<Running> | undefined;
   const open = (more: Partial<StartOptions> = {}): Promise<Running> => {
     assert(running === undefined || Object.keys(more).length === 0, 'an archive is opened once');
-    running ??= start({ settings, say: (line) => terminal.note(`stele: ${line}`), ...more });
+    running ??= start({
+      settings,
+      create: command.creates === true,
+      say: (line) => terminal.note(`stele: ${line}`),
+      ...more,
+    });
     return running;
   };
   const close = async (): Promise<void> => {

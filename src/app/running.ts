@@ -5,6 +5,8 @@
 // knows and no disk holds is told exactly; unfinished shreddings; the papers on the disks. Nothing is served before its end.
 // This is the only file that constructs the rooms.
 
+import fs from 'node:fs';
+import path from 'node:path';
 import {
   Accounts,
   Applier,
@@ -34,7 +36,7 @@ import {
   utf8Text,
 } from '../base/index.ts';
 import { Catalog, catalogMigrations } from '../catalog/index.ts';
-import { type CipherNumber, cipherNumber } from '../codec/index.ts';
+import { type CipherNumber, CodecPool, cipherNumber } from '../codec/index.ts';
 import {
   decodeKeyring,
   importExport,
@@ -45,6 +47,7 @@ import {
 } from '../keys/index.ts';
 import { clearTables, migrate, openSql, type Sql } from '../sql/index.ts';
 import {
+  identityPath,
   keyringPath,
   markPath,
   type RecoveryReport,
@@ -54,7 +57,6 @@ import {
   vaultMigrations,
   vaultTables,
 } from '../vault/index.ts';
-import { openPool } from './codec-pool.ts';
 import { allDisks, DataFolder } from './data-folder.ts';
 import {
   archiveOf,
@@ -67,7 +69,7 @@ import {
   randomId,
 } from './open-disks.ts';
 import type { DiskSetting, Settings } from './settings.ts';
-import { settleAll } from './upkeep.ts';
+import { Upkeep } from './upkeep.ts';
 
 export type Say = (line: string) => void;
 
@@ -75,6 +77,8 @@ export type StartOptions = {
   readonly settings: Settings;
   /** What a person should know, in lines without names of patients or objects. */
   readonly say: Say;
+  /** Whether a new archive may be made where there is none. */
+  readonly create: boolean;
   readonly acceptClock?: boolean;
   /** Makes the database again from the packs. */
   readonly rebuild?: { readonly fromMedia: boolean; readonly onPack: (done: number) => void } | undefined;
@@ -94,6 +98,7 @@ export type Running = {
   readonly clock: Clock;
   readonly report: RecoveryReport;
   readonly notes: StartNotes;
+  readonly upkeep: Upkeep;
   /** Makes an empty folder a disk of the archive, now and for later starts. */
   readonly addDisk: (setting: DiskSetting) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -132,9 +137,15 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   const { settings, say } = options;
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
+  if (!options.create && !anythingIsThere(settings)) throw noArchive(settings);
   const data = await DataFolder.open(settings.data);
   undo.add(() => data.close());
-  const { disks, archive, isNew } = await takeDisks(data, settings, { clock, random, say }, undo);
+  const { disks, archive, isNew } = await takeDisks(
+    data,
+    settings,
+    { clock, random, say, create: options.create },
+    undo,
+  );
   const stores = disks.flatMap((each) => (each.store === undefined ? [] : [each.store]));
   if (stores.length === 0) {
     throw new ArchiveError(
@@ -159,7 +170,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   }
   const applier = new Applier(catalog);
   const hybrid = new HybridClock(clock);
-  const pool = await openPool(settings.workers);
+  const pool = new CodecPool(settings.workers === 0 ? {} : { workers: settings.workers });
   undo.add(() => pool.close());
   const copies: StorageClass = { copies: settings.copies, whenFewer: settings.whenFewer };
   let onEvent = (_event: VaultEvent): void => undefined;
@@ -210,6 +221,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     if (line !== undefined) say(line);
     if (event.kind === 'pack-sealed') void mark().catch(() => undefined);
   };
+  const upkeep = new Upkeep({ vault, catalog, keys: live, sql, clock, settings, say });
   const archiveFacade = new Archive({
     id: archive,
     vault,
@@ -223,7 +235,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     startedMs: clock.monotonicMs(),
     disks: () => diskNotes(disks),
     startNotes: notes,
-    settle: (pace, how) => settleAll({ vault, catalog, sql, clock, settings }, pace, how),
+    settle: (pace, how) => upkeep.settleAll(pace, how),
   });
   const addDisk = async (setting: DiskSetting): Promise<void> => {
     await takeNewDisk(setting, { data, settings, disks, archive, clock, random, undo });
@@ -243,8 +255,10 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     clock,
     report,
     notes,
+    upkeep,
     addDisk,
     close: async () => {
+      await upkeep.stop();
       await vault.close();
       await sql.checkpoint().catch(() => undefined);
       await undo.run();
@@ -252,7 +266,22 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   };
 }
 
-type TakeParts = { readonly clock: Clock; readonly random: Random; readonly say: Say };
+/** A look without leaving a trace: a mistyped folder must not become an archive. */
+function anythingIsThere(settings: Settings): boolean {
+  const places = [
+    path.join(settings.data, 'archive.json'),
+    ...settings.disks.map((disk) => path.join(disk.path, identityPath)),
+  ];
+  return places.some((place) => fs.existsSync(place));
+}
+
+function noArchive(settings: Settings): ArchiveError {
+  return new ArchiveError('NOT_FOUND', `there is no archive in ${settings.data}`, {
+    hint: 'check --data and --config; stele serve and stele put begin a new one',
+  });
+}
+
+type TakeParts = { readonly clock: Clock; readonly random: Random; readonly say: Say; readonly create: boolean };
 
 async function takeDisks(
   data: DataFolder,
@@ -274,6 +303,7 @@ async function takeDisks(
   const isNew = noted === undefined ? found === undefined : noted.state === 'new';
   const archive = found ?? noted?.archive ?? archiveId(randomId(parts.random));
   if (isNew) {
+    if (!parts.create) throw noArchive(settings);
     const absent = disks.find((each) => each.disk === undefined);
     if (absent !== undefined) {
       throw new ArchiveError(

@@ -30,6 +30,7 @@ What is stored already under its name is not stored again. Symbolic links, socke
     quiet: { type: 'boolean', short: 'q', says: 'only the summary' },
   },
   where: 'archive',
+  creates: true,
   run: putFiles,
 });
 

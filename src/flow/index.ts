@@ -1,0 +1,9 @@
+// flow: carries plans out, one bounded unit at a time; resumes after a crash from what catalog and register say.
+//
+// `Settler.step`: one round; safe to repeat. CLOSED when it was told to stop, PACK_CORRUPT and RECORD_CORRUPT when what was written does not come
+// back; nothing is released then.
+
+export type { Released, SettlerParts, Step } from './settler.ts';
+export { Settler } from './settler.ts';
+export type { ThrottleOptions } from './throttle.ts';
+export { Throttle } from './throttle.ts';

@@ -1,0 +1,4 @@
+// policy: decides, never acts. Pure functions from facts and a time to plans.
+
+export type { GroupFacts, PackBytes, PackFacts, SettlePlan, SettleRules } from './plan-settle.ts';
+export { controlPacksMin, isMostlyDead, patience, planControl, planSettle } from './plan-settle.ts';
