@@ -7,6 +7,7 @@
 
 import {
   ArchiveError,
+  type ArchiveId,
   type ErrorCode,
   type HybridTime,
   idOfBytes,
@@ -36,6 +37,7 @@ import type { Register, Run } from './register.ts';
 import type { Shelf } from './shelf.ts';
 import type { StoreDisk } from './store-disk.ts';
 import { copiesOf, replaceStray } from './stray-copies.ts';
+import { isFooterWhole } from './verify-pack.ts';
 import { scanTail, type TailCopy, type TailLoss } from './tail-scan.ts';
 import { Window, walkRecords } from './walk.ts';
 
@@ -73,6 +75,7 @@ export class Recovery {
   readonly #register: Register;
   readonly #keeper: PackKeeper;
   readonly #take: TakeFacts;
+  readonly #archive: ArchiveId;
   readonly report: RecoveryReport = {
     packCount: 0,
     factCount: 0,
@@ -82,11 +85,18 @@ export class Recovery {
     hybridGreatest: 0n,
   };
 
-  constructor(options: { shelf: Shelf; register: Register; keeper: PackKeeper; take: TakeFacts }) {
+  constructor(options: {
+    shelf: Shelf;
+    register: Register;
+    keeper: PackKeeper;
+    take: TakeFacts;
+    archive: ArchiveId;
+  }) {
     this.#shelf = options.shelf;
     this.#register = options.register;
     this.#keeper = options.keeper;
     this.#take = options.take;
+    this.#archive = options.archive;
   }
 
   /** Seals and registers what lies in the open folders. */
@@ -177,7 +187,8 @@ export class Recovery {
         if (isArchiveError(error, 'PACK_NEWER')) throw error;
         return undefined;
       });
-      if (own === undefined) continue;
+      // The locator may have reached the medium before what it names: a footer counts when all of it is there.
+      if (own === undefined || !(await isFooterWhole(copy.file, own))) continue;
       // Sealing again after a crash makes another footer: copies agree only when their footers do.
       if (locator !== undefined && Buffer.compare(own.footerDigest, locator.footerDigest) !== 0) continue;
       locator = own;
@@ -210,7 +221,7 @@ export class Recovery {
    * a name of its own. Its records are the same wherever they lie.
    */
   async #sealTail(pack: PackId, copies: readonly TailCopy[], as: PackId = pack): Promise<void> {
-    const scan = await scanTail(copies);
+    const scan = await scanTail(copies, { pack, archive: this.#archive });
     if (scan === undefined) {
       for (const copy of copies) await copy.store.disk.remove(openPath(pack));
       return;
@@ -224,6 +235,8 @@ export class Recovery {
       return undefined;
     });
     for (const loss of scan.losses) this.report.losses.push({ ...loss, pack });
+    // Nothing of it can be read now. It stays where it is: a repaired medium may give more.
+    if (scan.index.count === 0) return;
     this.#observe(scan.hybridGreatest);
     for (const run of scan.index.runs()) this.#noteWriter(run.writer, run.last);
     const { header } = scan;

@@ -4,7 +4,15 @@
 // before it is loss, reported with its extent, and costs only the records it touches; nothing is written here. Memory is the index of one
 // pack and a window a mirror.
 
-import { ArchiveError, bytesEqual, concatBytes, type HybridTime, sha256, toArchiveError } from '../base/index.ts';
+import {
+  type ArchiveId,
+  bytesEqual,
+  concatBytes,
+  type HybridTime,
+  type PackId,
+  sha256,
+  toArchiveError,
+} from '../base/index.ts';
 import type { DiskFile } from '../disk/index.ts';
 import {
   blockSizeBytes,
@@ -49,6 +57,8 @@ type Source = {
   readonly read: ReadBytes;
   readonly window: Window;
   readonly sizeBytes: number;
+  /** Whether this copy begins as the pack's copies do. */
+  readonly headerGood: boolean;
 };
 type Ending = { readonly commit: Commit; readonly commitOffset: number };
 type GroupRead = { readonly rows: IndexRow[]; readonly ending: Ending | undefined; readonly good: boolean };
@@ -56,7 +66,10 @@ type GroupRead = { readonly rows: IndexRow[]; readonly ending: Ending | undefine
 const windowBytes = 64 * 1024;
 
 /** undefined: no copy has a committed group, so nothing was ever acknowledged from this pack. */
-export async function scanTail(copies: readonly TailCopy[]): Promise<TailScan | undefined> {
+export async function scanTail(
+  copies: readonly TailCopy[],
+  identity: { readonly pack: PackId; readonly archive: ArchiveId },
+): Promise<TailScan | undefined> {
   const sources: Source[] = [];
   let header: PackHeader | undefined;
   for (const copy of copies) {
@@ -66,9 +79,13 @@ export async function scanTail(copies: readonly TailCopy[]): Promise<TailScan | 
       (offset, length) => copy.file.read(offset, length),
       () => undefined,
     );
-    sources.push({ copy, read, window: new Window(read, sizeBytes, windowBytes), sizeBytes });
+    const source = { copy, read, window: new Window(read, sizeBytes, windowBytes), sizeBytes, headerGood: false };
+    sources.push(source);
     try {
-      header ??= decodeHeader(await read(0, blockSizeBytes));
+      const own = decodeHeader(await read(0, blockSizeBytes));
+      if (own.pack !== identity.pack) continue;
+      header ??= own;
+      source.headerGood = true;
     } catch (error) {
       const fault = toArchiveError(error, 'DISK_IO', 'a pack could not be read');
       // A newer pack is left alone; a copy without a whole header still has its groups.
@@ -81,13 +98,15 @@ export async function scanTail(copies: readonly TailCopy[]): Promise<TailScan | 
     if (own !== undefined && (last === undefined || own.commitOffset > last.commitOffset)) last = own;
   }
   if (last === undefined) return undefined;
-  if (header === undefined) throw new ArchiveError('PACK_CORRUPT', 'a pack has groups but no header on any disk');
+  // Without a header on any disk the groups are as good as before; the class alone is not known, and ingest packs are read and settled again.
+  const { writer, hybrid } = last.commit;
+  header ??= { class: 'ingest', pack: identity.pack, archive: identity.archive, writer, created: hybrid };
   return scanGroups(header, sources, last);
 }
 
-async function scanGroups(header: PackHeader, sources: readonly Source[], last: Ending): Promise<TailScan> {
+async function scanGroups(header: PackHeader, sources: readonly Source[], last: Ending): Promise<TailScan | undefined> {
   const index = new OpenIndex();
-  const whole = new Set(sources.map((source) => source.copy));
+  const whole = new Set(sources.filter((source) => source.headerGood).map((source) => source.copy));
   const losses: TailLoss[] = [];
   let hybridGreatest = header.created;
   let end = { offset: blockSizeBytes, commitOffset: undefined as number | undefined, groupCount: 0 };
@@ -120,6 +139,7 @@ async function scanGroups(header: PackHeader, sources: readonly Source[], last: 
       groupCount: ending.commit.number + 1,
     };
   }
+  if (index.count === 0 && losses.length === 0) return undefined;
   const { offset: endOffset, commitOffset, groupCount } = end;
   return { header, index, endOffset, commitOffset, groupCount, hybridGreatest, whole, losses };
 }

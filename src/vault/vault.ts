@@ -118,7 +118,13 @@ export class Vault {
     take: TakeFacts,
     options: { everything: boolean; fromMedia: boolean; onPack?: (done: number) => void },
   ): Promise<RecoveryReport> {
-    const recovery = new Recovery({ shelf: this.shelf, register: this.register, keeper: this.#keeper, take });
+    const recovery = new Recovery({
+      shelf: this.shelf,
+      register: this.register,
+      keeper: this.#keeper,
+      take,
+      archive: this.#options.archive,
+    });
     if (options.everything) await recovery.reconcile(options);
     await recovery.tails();
     return recovery.report;

@@ -158,6 +158,14 @@ async function verifyFooter(read: Read, locator: Locator, kind: PlacementKind, n
   if (gap.some((byte) => byte !== 0)) note('footer', gapFrom, gap.byteLength);
 }
 
+/** Whether footer and gap of a sealed pack are as its locator says: quick, and no word on its records. */
+export async function isFooterWhole(file: DiskFile, locator: Locator): Promise<boolean> {
+  const problems: Problem[] = [];
+  const read: Read = (offset, length) => file.read(offset, length);
+  await verifyFooter(read, locator, 'pack', (what, offset, sizeBytes) => problems.push({ what, offset, sizeBytes }));
+  return problems.length === 0;
+}
+
 function rethrowUnlessDamage(error: unknown): void {
   const fault = toArchiveError(error, 'INTERNAL', 'verification failed');
   const damage = ['DISK_IO', 'PACK_CORRUPT', 'PACK_TRUNCATED', 'RECORD_CORRUPT'].some((code) => fault.code === code);
