@@ -1,5 +1,6 @@
 // codec: plain bytes <-> packed bytes <-> body, and the workers that do it beside the main thread. Knows no disk, no catalog and no tree of keys.
 
+export { releaseBytes } from './buffers.ts';
 export type { CipherKeys, CipherNumber, OpenInput, SealInput } from './cipher.ts';
 export {
   checkedCipher,

@@ -3,8 +3,8 @@
 // Invariants: no message carries more of a buffer than the bytes meant (a view that is posted takes its whole buffer along); a buffer is moved only when the
 // bytes fill it, otherwise the bytes are copied; errors cross with code and sentence, never with content.
 
-import { isMarkedAsUntransferable } from 'node:worker_threads';
 import { ArchiveError, AssertionFault, type ErrorCode } from '../base/index.ts';
+import { fillsItsBuffer, fillsMostOfItsBuffer } from './buffers.ts';
 import type { CipherKeys } from './cipher.ts';
 import type { CodecHint } from './codec.ts';
 import type { RecordFields } from './record-job.ts';
@@ -55,18 +55,6 @@ export function errorOf(failure: Failure): Error {
   return new ArchiveError(failure.code, failure.message, failure.stack === undefined ? {} : { cause: failure.stack });
 }
 
-/** Whether these bytes may be given away with their buffer: it holds nothing else, and is not one that stays. */
-export function fillsItsBuffer(bytes: Uint8Array): boolean {
-  const { buffer } = bytes;
-  return (
-    buffer instanceof ArrayBuffer &&
-    bytes.byteOffset === 0 &&
-    bytes.byteLength === buffer.byteLength &&
-    bytes.byteLength > 0 &&
-    !isMarkedAsUntransferable(buffer)
-  );
-}
-
 /** Copying less than this is cheaper than moving a buffer. */
 export const moveBytesMin = 8 * 1024;
 
@@ -92,7 +80,7 @@ export class Parcel {
   /** `spare`: buffers of our own making may be moved with some unused room behind the bytes. */
   add(bytes: Uint8Array, options: { spare?: boolean } = {}): () => Uint8Array {
     const { buffer } = bytes;
-    const fits = options.spare === true ? fillsHalfOf(bytes) : fillsItsBuffer(bytes);
+    const fits = options.spare === true ? fillsMostOfItsBuffer(bytes) : fillsItsBuffer(bytes);
     if (!this.#copyAll && bytes.byteLength >= moveBytesMin && fits && buffer instanceof ArrayBuffer) {
       this.#moved.push(buffer);
       return () => bytes;
@@ -120,14 +108,4 @@ export class Parcel {
   transferList(): ArrayBuffer[] {
     return this.#whole === undefined ? this.#moved : [...this.#moved, this.#whole.buffer];
   }
-}
-
-function fillsHalfOf(bytes: Uint8Array): boolean {
-  const { buffer } = bytes;
-  return (
-    buffer instanceof ArrayBuffer &&
-    bytes.byteOffset === 0 &&
-    bytes.byteLength * 2 >= buffer.byteLength &&
-    !isMarkedAsUntransferable(buffer)
-  );
 }

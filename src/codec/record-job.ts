@@ -14,6 +14,7 @@ import {
   sha256,
 } from '../base/index.ts';
 import { associatedData, associatedDataOf, encodeHead, type Head, type HeadFields } from '../format/index.ts';
+import { releaseOwn } from './buffers.ts';
 import { type CipherKeys, openBody, sealPacked, tagSizeBytes } from './cipher.ts';
 import { type CodecHint, decodePacked, encodePlain } from './codec.ts';
 
@@ -57,6 +58,8 @@ export function makeRecord(job: MakeJob): RecordBytes {
     nonce,
   };
   const body = keys.cipher === 0 ? packed : sealPacked({ keys, nonce, associated: associatedData(fields), packed });
+  // Bytes that lay between plain bytes and body are ours alone.
+  if (packed.buffer !== plain.buffer && packed.buffer !== body.buffer) releaseOwn(packed);
   assert(body.byteLength === fields.bodySizeBytes, 'a body is as long as its head was told');
   return { fields, head: encodeHead(fields, sha256(body)), body };
 }
@@ -83,5 +86,7 @@ export function openRecord(job: OpenJob): Uint8Array {
   }
   const packed =
     keys.cipher === 0 ? body : openBody({ keys, nonce: head.nonce, associated: associatedDataOf(head), body });
-  return decodePacked(head, packed);
+  const plain = decodePacked(head, packed);
+  if (packed.buffer !== body.buffer && packed.buffer !== plain.buffer) releaseOwn(packed);
+  return plain;
 }

@@ -5,6 +5,7 @@
 import { parentPort } from 'node:worker_threads';
 import { ArchiveError, defined, sha256 } from '../base/index.ts';
 import { decodeHead } from '../format/index.ts';
+import { releaseBytes } from './buffers.ts';
 import { failureOf, Parcel, type Reply, type Request, type Result, type Work } from './pool-messages.ts';
 import { makeRecord, openRecord } from './record-job.ts';
 
@@ -14,6 +15,7 @@ function carryOut(work: Work, parcel: Parcel): () => Result {
   switch (work.kind) {
     case 'make': {
       const { fields, head, body } = makeRecord(work);
+      if (body.buffer !== work.plain.buffer) releaseBytes(work.plain);
       const headSent = parcel.add(head);
       const bodySent = parcel.add(body, { spare: true });
       const { codec, codecVersion } = fields;
@@ -23,7 +25,9 @@ function carryOut(work: Work, parcel: Parcel): () => Result {
       const head = decodeHead(work.head);
       if (head === undefined || head === 'short')
         throw new ArchiveError('RECORD_CORRUPT', 'the head of a record is damaged');
-      const plainSent = parcel.add(openRecord({ head, body: work.body, keys: work.keys }), { spare: true });
+      const plain = openRecord({ head, body: work.body, keys: work.keys });
+      if (plain.buffer !== work.body.buffer) releaseBytes(work.body);
+      const plainSent = parcel.add(plain, { spare: true });
       return () => ({ kind: 'opened', plain: plainSent() });
     }
     case 'digest': {
