@@ -8,8 +8,10 @@ import { ls, rm, where } from './commands/ls.ts';
 import { tokenCreate, tokenList, tokenRevoke, userAdd, userList, userPassword } from './commands/people.ts';
 import { put } from './commands/put.ts';
 import { rebuild, repair, settle, status, verify } from './commands/status.ts';
+import { serveCommand } from './serve.ts';
 
 export const commands: readonly Command[] = [
+  serveCommand(() => commands),
   put,
   get,
   ls,

@@ -3,6 +3,7 @@
 // Invariants: undefined when no server listens there, and then nothing was done; what the server says goes to the same streams as it would
 // here; when the person presses ^C the server is told, and when the server goes away the command has failed.
 
+import fs from 'node:fs';
 import net from 'node:net';
 import { ArchiveError, type ErrorCode } from '../base/index.ts';
 import {
@@ -10,7 +11,6 @@ import {
   controlVersion,
   LineSocket,
   protocolFault,
-  socketPathBytesMax,
   type ToClient,
   type ToServer,
 } from './control-protocol.ts';
@@ -20,9 +20,7 @@ export type RemoteRun = { readonly data: string; readonly argv: readonly string[
 
 /** The exit code; undefined: no server holds the data. */
 export async function runInServer({ data, argv, terminal }: RemoteRun): Promise<number | undefined> {
-  const file = controlPath(data);
-  if (Buffer.byteLength(file) > socketPathBytesMax) return undefined;
-  const socket = await connect(file);
+  const socket = await reach(data);
   if (socket === undefined) return undefined;
   const lines = new LineSocket<ToClient, ToServer>(socket);
   const stop = (): void => void lines.send({ type: 'stop' });
@@ -34,6 +32,16 @@ export async function runInServer({ data, argv, terminal }: RemoteRun): Promise<
   } finally {
     terminal.signal.removeEventListener('abort', stop);
     lines.destroy();
+  }
+}
+
+async function reach(data: string): Promise<net.Socket | undefined> {
+  if (!fs.existsSync(data)) return undefined;
+  const { file, release } = controlPath(data);
+  try {
+    return await connect(file);
+  } finally {
+    release();
   }
 }
 

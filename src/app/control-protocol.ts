@@ -5,6 +5,7 @@
 // not understood ends the connection.
 // Left out on purpose: any use of it from another machine.
 
+import fs from 'node:fs';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { ArchiveError } from '../base/index.ts';
@@ -32,11 +33,25 @@ export type ToClient =
   | { readonly type: 'ask'; readonly prompt: string }
   | { readonly type: 'end'; readonly exit: number; readonly error?: ErrorFacts | undefined };
 
-/** A path in a Unix socket's address is at most some 100 bytes; a longer one is reached through its folder's descriptor elsewhere. */
-export const socketPathBytesMax = 100;
+export const socketName = 'control.sock';
+/** A path in a Unix socket's address is at most some 100 bytes. */
+const socketPathBytesMax = 100;
 
-export function controlPath(data: string): string {
-  return path.join(data, 'control.sock');
+export type ControlPath = { readonly file: string; readonly release: () => void };
+
+/**
+ * The socket's path for bind or connect. One that is too long is named through its folder's descriptor, which `release` closes; FILE_MISSING when
+ * there is no such folder.
+ */
+export function controlPath(data: string): ControlPath {
+  const file = path.join(data, socketName);
+  if (Buffer.byteLength(file) <= socketPathBytesMax) return { file, release: () => undefined };
+  try {
+    const fd = fs.openSync(data, fs.constants.O_RDONLY);
+    return { file: `/proc/self/fd/${fd}/${socketName}`, release: () => fs.closeSync(fd) };
+  } catch (error) {
+    throw new ArchiveError('FILE_MISSING', 'the data folder is not there', { cause: error });
+  }
 }
 
 export class LineSocket<Incoming, Outgoing> {

@@ -5,14 +5,15 @@
 
 import fs from 'node:fs';
 import net from 'node:net';
-import { ArchiveError, assert } from '../base/index.ts';
+import path from 'node:path';
+import { ArchiveError } from '../base/index.ts';
 import { type Command, type CommandRun, parseCommand } from './command.ts';
 import {
   controlPath,
   controlVersion,
   LineSocket,
   pieceBytesMax,
-  socketPathBytesMax,
+  socketName,
   type ToClient,
   type ToServer,
 } from './control-protocol.ts';
@@ -43,10 +44,9 @@ export class ControlServer {
     });
   }
 
-  /** Listens, replacing what a server that died left behind: the data folder's lock says that none is alive. undefined: the path is too long. */
-  static async listen(options: ControlServerOptions): Promise<ControlServer | undefined> {
-    const file = controlPath(options.settings.data);
-    if (Buffer.byteLength(file) > socketPathBytesMax) return undefined;
+  /** Listens, replacing what a server that died left behind: the data folder's lock says that none is alive. */
+  static async listen(options: ControlServerOptions): Promise<ControlServer> {
+    const { file, release } = controlPath(options.settings.data);
     fs.rmSync(file, { force: true });
     const control = new ControlServer(options);
     const before = process.umask(0o177);
@@ -57,6 +57,7 @@ export class ControlServer {
       });
     } finally {
       process.umask(before);
+      release();
     }
     return control;
   }
@@ -68,6 +69,7 @@ export class ControlServer {
     });
     for (const abort of this.#running.values()) abort.abort();
     await closed;
+    fs.rmSync(path.join(this.#options.settings.data, socketName), { force: true });
   }
 
   async #serve(lines: LineSocket<ToServer, ToClient>): Promise<void> {
@@ -117,7 +119,8 @@ export class ControlServer {
   #run(argv: readonly string[], terminal: Terminal): Promise<number> {
     const { settings, running, rebuild } = this.#options;
     const { command, args, flags } = parseCommand(this.#options.commands, argv);
-    assert(command.where === 'archive', 'only commands that need the archive come here');
+    if (command.where !== 'archive')
+      throw new ArchiveError('ARGUMENT_INVALID', `${command.name} does not run in the server`);
     return command.run({ terminal, args, flags, json: flags['json'] === true, settings, running, rebuild });
   }
 }

@@ -1,0 +1,170 @@
+// The HTTP door: routes as plain functions on Fastify.
+//
+// Invariants: nothing of what is stored is told without a login; `/healthz` and `/metrics` hold numbers and our own names alone; the set-up works once
+// and only with its secret; bodies and headers have limits; a request that fails is one answer with its code, and is logged by route and code only.
+
+import { timingSafeEqual } from 'node:crypto';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Archive, ArchiveStatus } from '../../archive/index.ts';
+import { ArchiveError, type Clock, type Random, sha256, utf8Bytes } from '../../base/index.ts';
+import { errorAnswer } from './http-status.ts';
+import { metricsText } from './metrics.ts';
+import { openApi } from './openapi.ts';
+import { homePage, policyOf, setupPage } from './pages.ts';
+
+export type ConsoleOptions = {
+  /** The archive now; throws BUSY while it is being made again. */
+  readonly archive: () => Archive;
+  readonly host: string;
+  readonly port: number;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The secret of a first start; undefined when there is a user. */
+  readonly setupSecret: () => string | undefined;
+  readonly onSetUp: () => Promise<void>;
+  readonly onFault: (route: string, error: unknown) => void;
+};
+
+export type ConsoleDoor = { readonly url: string; readonly close: () => Promise<void> };
+
+const bodyBytesMax = 64 * 1024;
+const requestMsMax = 30_000;
+/** A status asks the database and every disk: asked for more often, it is told again. */
+const statusKeptMs = 1000;
+
+/** DATA_LOCKED when the port is taken. */
+export async function openConsole(options: ConsoleOptions): Promise<ConsoleDoor> {
+  const server = fastify({
+    logger: false,
+    bodyLimit: bodyBytesMax,
+    requestTimeout: requestMsMax,
+    connectionTimeout: requestMsMax,
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+  });
+  addRoutes(server, options);
+  try {
+    await server.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    await server.close();
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new ArchiveError(
+      code === 'EADDRINUSE' ? 'DATA_LOCKED' : 'CONFIG_INVALID',
+      `port ${options.port} of ${options.host} cannot be listened on (${code})`,
+      {
+        cause: error,
+        hint: code === 'EADDRINUSE' ? 'stop what uses it, or choose another port' : 'choose another host or port',
+      },
+    );
+  }
+  const address = server.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : options.port;
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+  return { url: `http://${host}:${port}`, close: () => server.close() };
+}
+
+function addRoutes(server: FastifyInstance, options: ConsoleOptions): void {
+  const status = keptStatus(options);
+  server.setErrorHandler((error, request, reply) => {
+    const known = error as Error & { statusCode?: number };
+    if (!(error instanceof ArchiveError) && known.statusCode !== undefined && known.statusCode < 500) {
+      // Fastify's own refusals: a body too long, not JSON.
+      const refused = new ArchiveError(
+        known.statusCode === 413 ? 'LIMIT_EXCEEDED' : 'ARGUMENT_INVALID',
+        'the request is not in its form',
+      );
+      return reply.code(known.statusCode).send(errorAnswer(refused).body);
+    }
+    const answer = errorAnswer(error);
+    if (answer.status >= 500) options.onFault(request.routeOptions.url ?? 'unknown', error);
+    return reply.code(answer.status).send(answer.body);
+  });
+  server.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send(errorAnswer(new ArchiveError('NOT_FOUND', 'there is no such page', { hint: 'see /' })).body),
+  );
+  server.addHook('onSend', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff');
+    reply.header('referrer-policy', 'no-referrer');
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+  });
+
+  server.get('/healthz', async (_request, reply) => {
+    const { health } = await status();
+    return reply.code(health === 'failing' ? 503 : 200).send({ health });
+  });
+  server.get('/metrics', async (_request, reply) =>
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(metricsText(await status())),
+  );
+  server.get('/', async (_request, reply) => {
+    const { health } = await status();
+    return sendPage(reply, options, (nonce) => homePage(nonce, { health, version: options.version }));
+  });
+  server.get('/api/openapi.json', async (_request, reply) => reply.send(openApi(options.version)));
+  server.get('/api/status', async (request, reply) => {
+    if (!(await isLoggedIn(request, options))) return refuse(reply);
+    const text = JSON.stringify(await status(), (_name, each: unknown) =>
+      typeof each === 'bigint' ? String(each) : each,
+    );
+    return reply.type('application/json; charset=utf-8').send(text);
+  });
+  server.get('/setup', async (_request, reply) => {
+    if (options.setupSecret() === undefined) throw new ArchiveError('NOT_FOUND', 'the set-up is done');
+    return sendPage(reply, options, setupPage);
+  });
+  server.post('/api/setup', async (request, reply) => {
+    await setUp(request.body, options);
+    return reply.code(201).send({ done: true });
+  });
+}
+
+/** One status for all who ask in the same second. */
+function keptStatus(options: ConsoleOptions): () => Promise<ArchiveStatus> {
+  let kept: { readonly status: Promise<ArchiveStatus>; readonly untilMs: number } | undefined;
+  return () => {
+    const archive = options.archive();
+    const nowMs = options.clock.monotonicMs();
+    if (kept === undefined || kept.untilMs <= nowMs) {
+      kept = { status: archive.status(), untilMs: nowMs + statusKeptMs };
+      // A failure is told to who asked, and not kept.
+      kept.status.catch(() => {
+        kept = undefined;
+      });
+    }
+    return kept.status;
+  };
+}
+
+async function isLoggedIn(request: FastifyRequest, options: ConsoleOptions): Promise<boolean> {
+  return (await options.archive().accounts.callerOf(request.headers.authorization)) !== undefined;
+}
+
+function refuse(reply: FastifyReply): FastifyReply {
+  const error = new ArchiveError('ACCESS_DENIED', 'not logged in', {
+    hint: 'send a token (stele token create) or a user and password',
+  });
+  return reply
+    .code(401)
+    .header('www-authenticate', 'Basic realm="Stele", charset="UTF-8"')
+    .send(errorAnswer(error).body);
+}
+
+function sendPage(reply: FastifyReply, options: ConsoleOptions, make: (nonce: string) => string): FastifyReply {
+  const nonce = Buffer.from(options.random.bytes(18)).toString('base64');
+  return reply.header('content-security-policy', policyOf(nonce)).type('text/html; charset=utf-8').send(make(nonce));
+}
+
+async function setUp(body: unknown, options: ConsoleOptions): Promise<void> {
+  const { secret, user, password } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
+  if (typeof secret !== 'string' || typeof user !== 'string' || typeof password !== 'string') {
+    throw new ArchiveError('ARGUMENT_INVALID', 'the set-up takes secret, user and password');
+  }
+  const expected = options.setupSecret();
+  const same = expected !== undefined && timingSafeEqual(sha256(utf8Bytes(secret)), sha256(utf8Bytes(expected)));
+  if (!same)
+    throw new ArchiveError('ACCESS_DENIED', 'the set-up link is another, or was used already', {
+      hint: 'use the link that the server printed at its start',
+    });
+  await options.archive().accounts.setUser({ name: user, password, role: 'admin', fresh: true });
+  await options.onSetUp();
+}
