@@ -1,7 +1,7 @@
 // Runs the tests of tools/stele_read.py, the reader that lies on every medium, with whatever python3 is here, and has it read what the
 // vault writes.
 //
-// The Zstandard frames come from node:zlib, the reference encoder, at every level: the reader's own decompressor was
+// The pixels come from this archive's own encoders; the Zstandard frames come from node:zlib, the reference encoder, at every level: the reader's own decompressor was
 // written from RFC 8878 and must read them all.
 
 import assert from 'node:assert/strict';
@@ -13,6 +13,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { hexOf, SeededRandom, utf8Bytes } from '../src/base/index.ts';
+import { encodePlain, type PixelShape } from '../src/codec/index.ts';
 import { openRealDisk } from '../src/disk/index.ts';
 import { encodeObjectEntry, recordKind } from '../src/format/index.ts';
 import { openRig, type Rig, rigArchive, rigGroup } from './support/vault-rig.ts';
@@ -101,12 +102,76 @@ function writeZstdCases(folder: string): void {
   }
 }
 
+type PixelCase = { name: string; shape: PixelShape; plain: Buffer };
+
+/** Frames of every layout: a smooth field with grain, a flat part and an edge, from 12-bit samples down to bytes. */
+function pixelCases(): PixelCase[] {
+  const cases: PixelCase[] = [];
+  const grain = noise(300_000);
+  const add = (
+    name: string,
+    rows: number,
+    columns: number,
+    samplesPerPixel: number,
+    rest: Partial<PixelCase['shape']>,
+  ) => {
+    const shape = { rows, columns, samplesPerPixel, bitsAllocated: 16, planar: false, ...rest } as const;
+    const width = shape.bitsAllocated / 8;
+    const plain = Buffer.alloc(rows * columns * samplesPerPixel * width);
+    for (let i = 0; i < rows * columns * samplesPerPixel; i++) {
+      const pixel = shape.planar ? i % (rows * columns) : Math.floor(i / samplesPerPixel);
+      const [x, y] = [pixel % columns, Math.floor(pixel / columns)];
+      const smooth = 120 + 60 * Math.sin(x / 9) + 40 * Math.cos(y / 5) + (grain[i % grain.length] ?? 0) / 32;
+      const value = y > (rows * 2) / 3 ? 17 : x > columns / 2 ? smooth : smooth / 3;
+      if (width === 1) plain.writeUInt8(Math.round(value) & 255, i);
+      else if (name.includes('big')) plain.writeUInt16BE(Math.round(value * 12), 2 * i);
+      else if (name.includes('signed')) plain.writeInt16LE(Math.round(value * 40) - 4000, 2 * i);
+      else plain.writeUInt16LE(Math.round(name.includes('sparse') ? Math.round(value) * 64 : value * 12), 2 * i);
+    }
+    cases.push({ name, shape, plain });
+  };
+  add('slice', 96, 80, 1, {});
+  add('signed', 33, 70, 1, {});
+  add('big', 40, 64, 1, {});
+  add('sparse', 64, 64, 1, {});
+  add('bytes', 61, 47, 1, { bitsAllocated: 8 });
+  add('colour', 30, 50, 3, { bitsAllocated: 8 });
+  add('planar', 30, 50, 3, { bitsAllocated: 8, planar: true });
+  add('colour16', 20, 40, 3, {});
+  add('four', 17, 24, 4, { bitsAllocated: 8 });
+  add('narrow', 50, 8, 1, {});
+  add('low', 1, 200, 1, {});
+  const shape = { rows: 30, columns: 40, samplesPerPixel: 1, bitsAllocated: 16, planar: false } as const;
+  cases.push({ name: 'noise', shape, plain: grain.subarray(0, 2_400) });
+  cases.push({ name: 'flat', shape: { ...shape, rows: 100 }, plain: Buffer.alloc(8_000, 7) });
+  cases.push({ name: 'empty', shape, plain: Buffer.alloc(0) });
+  const slice = cases[0]?.plain ?? Buffer.alloc(0);
+  cases.push({ name: 'tail', shape: { ...shape, columns: 80 }, plain: slice.subarray(0, 9_999) });
+  cases.push({ name: 'lie', shape: { ...shape, columns: 77 }, plain: slice.subarray(1, 9_001) });
+  return cases;
+}
+
+/** <name>.plain beside <name>.<codec>.px, as the archive's encoders write them. */
+function writePixelCases(folder: string): void {
+  for (const { name, shape, plain } of pixelCases()) {
+    writeFileSync(path.join(folder, `${name}.plain`), plain);
+    for (const effort of ['fast', 'best'] as const) {
+      const { codec, packed } = encodePlain(plain, { kind: 'pixels', shape, effort });
+      if (codec === 3 || codec === 4) writeFileSync(path.join(folder, `${name}.${codec}.px`), packed);
+    }
+  }
+}
+
 test('the one-file reader in Python passes its tests', { skip }, async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'stele-zstd-'));
   try {
     writeZstdCases(folder);
+    const pixels = path.join(folder, 'pixels');
+    mkdirSync(pixels);
+    writePixelCases(pixels);
     const { code, report } = await python(['-B', '-m', 'unittest', 'discover', '-s', 'tests/python'], {
       STELE_ZSTD_CASES: folder,
+      STELE_PIXEL_CASES: pixels,
     });
     assert.equal(code, 0, report);
     assert.match(report, /^Ran [1-9]\d* tests/m);

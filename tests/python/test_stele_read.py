@@ -234,6 +234,53 @@ class ZstdTest(unittest.TestCase):
             self.assertEqual(len(out), len(data), "seed %d" % SEED)
 
 
+# --- pixels ----------------------------------------------------------------------------------------------------------
+
+
+class PixelTest(unittest.TestCase):
+    @unittest.skipUnless("STELE_PIXEL_CASES" in os.environ, "pixels are encoded by tests/python-reader.test.ts")
+    def test_what_the_encoders_of_the_archive_wrote(self):
+        """The folder holds <name>.plain and <name>.<codec>.px."""
+        folder, modes, rng = os.environ["STELE_PIXEL_CASES"], set(), random.Random(SEED)
+        for name in sorted(os.listdir(folder)):
+            if not name.endswith(".px"):
+                continue
+            stem, codec, _ = name.split(".")
+            with open(os.path.join(folder, stem + ".plain"), "rb") as file:
+                plain = file.read()
+            with open(os.path.join(folder, name), "rb") as file:
+                payload = file.read()
+            modes.add((codec, payload[0]))
+            with self.subTest(name):
+                engine = reader.Engine(True)
+                self.assertTrue(reader.decode_codec(engine, int(codec), 1, payload, len(plain)) == plain)
+                for _ in range(2):  # damage ends in an error or in as many bytes
+                    bad = bytearray(payload)
+                    bad[rng.randrange(min(len(bad), 60))] ^= 1 << rng.randrange(8)
+                    bad = bytes(bad[: rng.choice((len(bad), rng.randrange(len(bad) + 1)))])
+                    with contextlib.suppress(reader.Damaged):
+                        self.assertEqual(len(reader.decode_codec(engine, int(codec), 1, bad, len(plain))), len(plain))
+        self.assertLessEqual({("3", 2), ("4", 2)}, modes)
+
+    def test_payloads_that_hold_no_pixels(self):
+        engine = reader.Engine(True)
+        for codec in (3, 4):
+            self.assertEqual(reader.decode_codec(engine, codec, 1, b"\0abc", 3), b"abc")
+            self.assertEqual(reader.decode_codec(engine, codec, 1, b"\1" + maker.zstd_stored(b"abc"), 3), b"abc")
+            for bad in (
+                b"",
+                b"\3",
+                b"\0ab",
+                b"\1abc",
+                b"\2",
+                b"\2" + bytes(10),
+                b"\2" + b"\xff" * 40,
+                b"\2" + bytes(90),
+            ):
+                with self.assertRaises(reader.Damaged):
+                    reader.decode_codec(engine, codec, 1, bad, 3)
+
+
 # --- keys ------------------------------------------------------------------------------------------------------------
 
 
@@ -465,6 +512,15 @@ class ExtractTest(Case):
         )
         self.assertEqual(self.extract("--bucket", "b")[1], {"1/b/k": b"b"})
 
+    def test_shares_are_the_whole_and_do_not_overlap(self):
+        self.write(
+            "packs/a.pack", self.pack(sum((self.writer.object("b", "k%d" % i, b"x") for i in range(9)), [])).bytes()
+        )
+        shares = [self.extract("--part", "%d/3" % i, out="out%d" % i)[1] for i in (1, 2, 3)]
+        self.assertEqual(sorted(sum(map(list, shares), [])), ["1/b/k%d" % i for i in range(9)])
+        code, _, err = self.run_main("extract", self.path("packs"), "--out", self.path("o"), "--part", "4/3")
+        self.assertEqual((code, err.count("\n")), (2, 1), err)
+
     def test_footer_files_alone_list_the_objects(self):
         pack = self.pack(self.writer.object("b", "k", b"data" * 999, cipher=1))
         self.write("feet/a.foot", pack.foot)
@@ -527,12 +583,13 @@ class UnknownTest(Case):
                 code, text = self.verify()
                 self.assertEqual(code, 1 if name == "cut-off types" else 0, text)
 
-    def test_pixel_codecs_or_a_clear_word_about_them(self):
-        record = self.writer.record(CHUNK, b"x" * 50, codec=3)
-        self.write("packs/a.pack", self.pack([record] + self.refs(record, 50)).bytes())
+    def test_pixels_come_back_and_damaged_ones_are_named(self):
+        good = self.writer.record(CHUNK, b"x" * 50, codec=3, packed=b"\0" + b"x" * 50)
+        bad = self.writer.record(CHUNK, b"x" * 50, codec=4, packed=b"\2" + b"x" * 50)
+        self.write("packs/a.pack", self.pack([good, bad] + self.refs(good, 50) + self.refs(bad, 50)).bytes())
         code, files, rows, _ = self.extract()
-        self.assertEqual((code, files), (1, {}))
-        self.assertIn("pixel-fast", rows[0]["note"])
+        self.assertEqual((code, list(files.values())), (1, [b"x" * 50]))
+        self.assertIn("pixel-best", " ".join(row["note"] for row in rows))
 
     def test_a_newer_pack_is_refused_and_others_are_read(self):
         self.write("packs/new.pack", self.pack(self.writer.object("b", "new", b"new"), version=2).bytes())
