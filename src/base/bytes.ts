@@ -45,8 +45,9 @@ export function viewOf(bytes: Uint8Array): DataView {
 }
 
 export function isZero(bytes: Uint8Array): boolean {
-  for (const byte of bytes) if (byte !== 0) return false;
-  return true;
+  if (bytes.byteLength === 0) return true;
+  // All bytes are zero when the first is and each equals the one before: one comparison of memory instead of a loop.
+  return bytes[0] === 0 && Buffer.compare(bytes.subarray(1), bytes.subarray(0, -1)) === 0;
 }
 
 /** A u64 that our limits keep within 2^53; from a disk, check before calling. */

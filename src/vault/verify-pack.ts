@@ -4,7 +4,7 @@
 // from there; it changes nothing. A pack is good when its header, every group, its footer and its locator are, and the root over its records
 // is the one its locator names.
 
-import { bytesEqual, concatBytes, isArchiveError, Sha256, sha256, toArchiveError } from '../base/index.ts';
+import { bytesEqual, concatBytes, isArchiveError, isZero, Sha256, sha256, toArchiveError } from '../base/index.ts';
 import type { DiskFile } from '../disk/index.ts';
 import { blockSizeBytes, decodeHeader, type Locator, leafOf, MerkleRoot, recordSpanBytes } from '../format/index.ts';
 import { PackCopy } from './pack-copy.ts';
@@ -155,7 +155,7 @@ async function verifyFooter(read: Read, locator: Locator, kind: PlacementKind, n
   // The gap before the locator is zeros on every medium.
   const gapFrom = locator.footerOffset + locator.footerSizeBytes;
   const gap = await around(read, note)(gapFrom, locator.packSizeBytes - blockSizeBytes - gapFrom);
-  if (gap.some((byte) => byte !== 0)) note('footer', gapFrom, gap.byteLength);
+  if (!isZero(gap)) note('footer', gapFrom, gap.byteLength);
 }
 
 /** Whether footer and gap of a sealed pack are as its locator says: quick, and no word on its records. */
