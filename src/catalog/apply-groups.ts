@@ -4,7 +4,7 @@
 // least bytes named, so the order of arrival does not matter; a group that is only referred to has no writing yet.
 
 import type { KeyGroup } from '../base/index.ts';
-import { hexOf } from '../base/index.ts';
+import { assert, defined, hexOf } from '../base/index.ts';
 import type { SqlTx, SqlValue } from '../sql/index.ts';
 import type { CatalogChange } from './changes.ts';
 import type { NumbersTx } from './numbers.ts';
@@ -62,7 +62,8 @@ function gather(changes: readonly CatalogChange[]): Map<string, GroupNews> {
 }
 
 const insertGroup = `INSERT INTO key_groups
-  (group_no, group_id, tenant, year, first_hybrid, last_hybrid, settled_hybrid, family) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+  (group_no, group_id, tenant, year, first_hybrid, last_hybrid, settled_hybrid, family) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (group_id, year, tenant) DO NOTHING`;
 
 const extendGroup = `UPDATE key_groups SET
     first_hybrid = CASE WHEN ? < first_hybrid THEN ? ELSE first_hybrid END,
@@ -74,21 +75,17 @@ const nameFamily = 'UPDATE key_groups SET family = ? WHERE group_no = ? AND (fam
 /** Gives every group of the batch its number and its times. */
 export async function applyGroups(tx: SqlTx, numbers: NumbersTx, changes: readonly CatalogChange[]): Promise<void> {
   const news = gather(changes);
-  if (news.size === 0) return;
-  const found = await numbers.findGroups([...news.values()].map((each) => each.group));
-  let next = 0;
-  const fresh: SqlValue[][] = [];
+  const unknown = [...news].filter(([key]) => numbers.knownGroup(key) === undefined);
+  const inserted = await insertGroups(
+    tx,
+    numbers,
+    unknown.map(([key, group]) => ({ key, ...group })),
+  );
   const extended: SqlValue[][] = [];
   const families: SqlValue[][] = [];
-  for (const [key, { group, first, last, family }] of news) {
-    const known = found.get(key);
-    if (known === undefined) {
-      if (next === 0) next = await numbers.nextGroupNumber();
-      fresh.push([next, groupIdBytes(group.group), group.tenant, group.year, first, last, 0, family ?? null]);
-      numbers.keepGroup(key, { no: next, family: family === undefined ? undefined : hexOf(family) });
-      next += 1;
-      continue;
-    }
+  for (const [key, { first, last, family }] of news) {
+    if (inserted.has(key)) continue;
+    const known = defined(numbers.knownGroup(key), 'a group of the batch has a number');
     if (last > 0n) extended.push([first, first, last, last, known.no]);
     if (family !== undefined && known.family !== hexOf(family)) {
       families.push([family, known.no, family]);
@@ -96,7 +93,43 @@ export async function applyGroups(tx: SqlTx, numbers: NumbersTx, changes: readon
       numbers.keepGroup(key, { no: known.no, family: undefined });
     }
   }
-  await tx.many(insertGroup, fresh);
   await tx.many(extendGroup, extended);
   await tx.many(nameFamily, families);
+}
+
+/**
+ * Inserts groups that are not remembered, nearly always new; when fewer rows went in than were given, looks up which were there.
+ * Afterwards all have their numbers; gives the new ones, whose rows are as they should be.
+ */
+async function insertGroups(
+  tx: SqlTx,
+  numbers: NumbersTx,
+  groups: readonly (GroupNews & { readonly key: string })[],
+): Promise<ReadonlySet<string>> {
+  if (groups.length === 0) return new Set();
+  const base = await numbers.nextGroupNumber();
+  const rows = groups.map(({ group, first, last, family }, index): SqlValue[] => [
+    base + index,
+    groupIdBytes(group.group),
+    group.tenant,
+    group.year,
+    first,
+    last,
+    0,
+    family ?? null,
+  ]);
+  const { changes: inserted } = await tx.many(insertGroup, rows);
+  const there = inserted === groups.length ? undefined : await numbers.findGroups(groups.map((each) => each.group));
+  const fresh = new Set<string>();
+  for (const [index, { key, family }] of groups.entries()) {
+    const known = there?.get(key);
+    const no = known?.no ?? base + index;
+    assert(there === undefined || known !== undefined, 'a group that was inserted is there');
+    numbers.keepGroup(
+      key,
+      no < base ? defined(known, 'an older group was looked up') : { no, family: family && hexOf(family) },
+    );
+    if (no >= base) fresh.add(key);
+  }
+  return fresh;
 }

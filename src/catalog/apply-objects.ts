@@ -1,10 +1,11 @@
 // Objects of a batch: the hot path of every put.
 //
 // Invariants: one row an entry, the latest wins; the totals of a bucket are at every commit what its rows add up to. In a usual
-// batch every entry is new: one look-up and one insert a row, each a prepared statement over many rows.
+// batch every entry is new: one insert a row that passes over what is there, and no look-up. Only when fewer rows went in than were
+// given is it looked at which entries met a row, of before or of the same batch.
 // Left out on purpose: which of several versions of a name is newest; that is a question (object-queries.ts), not a fact.
 
-import { bytesOfId, hexOf } from '../base/index.ts';
+import { bytesOfId, defined, hexOf } from '../base/index.ts';
 import type { SqlTx, SqlValue } from '../sql/index.ts';
 import { inList, inListMax, inValues, pieces } from '../sql/index.ts';
 import type { ObjectChange, ObjectState } from './changes.ts';
@@ -49,7 +50,8 @@ const columns = [
   'entry_id',
 ];
 
-const insertObject = `INSERT INTO objects (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
+const insertObject = `INSERT INTO objects (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
+  ON CONFLICT (entry_id) DO NOTHING`;
 const updateObject = `UPDATE objects SET ${columns.map((name) => `${name} = ?`).join(', ')} WHERE object_no = ?`;
 
 type FoundRow = RowVersion & {
@@ -126,45 +128,52 @@ class TotalsNews {
 /** Writes the objects of a batch. Writers, groups and buckets have their numbers already. */
 export async function applyObjects(tx: SqlTx, numbers: NumbersTx, changes: readonly ObjectChange[]): Promise<void> {
   if (changes.length === 0) return;
-  const latest = latestOf(changes, (change) => change.id);
-  const found = await findRows(tx, latest);
-  const counted = found.size === 0 ? latest : await winners(numbers, latest, found);
-  const places = await movedPlaces(
-    tx,
-    numbers,
-    counted.map((change) =>
-      change.ref === undefined ? undefined : placeOf(numbers, change.ref, change.firstSequence),
-    ),
-  );
-  const fresh: SqlValue[][] = [];
-  const replaced: SqlValue[][] = [];
+  const before = await tx.one<{ last: number | null }>('SELECT max(object_no) AS last FROM objects');
+  const rows = await rowsOf(tx, numbers, changes);
+  const { changes: inserted } = await tx.many(insertObject, rows);
   const totals = new TotalsNews();
-  for (const [index, change] of counted.entries()) {
-    const row = rowOf(numbers, change, places[index]);
-    const old = found.get(change.id);
-    totals.add(row[0] as number, row[2] as number, change.sizeBytes, 1);
-    if (old === undefined) {
-      fresh.push(row);
-      continue;
-    }
-    totals.add(Number(old.bucket_no), Number(old.state), Number(old.size_bytes), -1);
-    row.push(old.object_no);
-    replaced.push(row);
+  if (inserted === changes.length) {
+    for (const row of rows) totals.add(row[0] as number, row[2] as number, row[4] as number, 1);
+  } else {
+    await applyMet(tx, numbers, changes, { lastBefore: before?.last ?? 0, totals });
   }
-  await tx.many(insertObject, fresh);
-  await tx.many(updateObject, replaced);
   await totals.apply(tx);
 }
 
-async function winners(
+async function rowsOf(tx: SqlTx, numbers: NumbersTx, changes: readonly ObjectChange[]): Promise<SqlValue[][]> {
+  const places = await movedPlaces(
+    tx,
+    numbers,
+    changes.map((change) =>
+      change.ref === undefined ? undefined : placeOf(numbers, change.ref, change.firstSequence),
+    ),
+  );
+  return changes.map((change, index) => rowOf(numbers, change, places[index]));
+}
+
+/** After the inserts: entries that met a row replace it when they are later. A number above `lastBefore` is of this batch. */
+async function applyMet(
+  tx: SqlTx,
   numbers: NumbersTx,
-  latest: readonly ObjectChange[],
-  found: ReadonlyMap<string, FoundRow>,
-): Promise<ObjectChange[]> {
-  const counted: ObjectChange[] = [];
+  changes: readonly ObjectChange[],
+  batch: { readonly lastBefore: number; readonly totals: TotalsNews },
+): Promise<void> {
+  const latest = latestOf(changes, (change) => change.id);
+  const found = await findRows(tx, latest);
+  const winners: ObjectChange[] = [];
   for (const change of latest) {
-    const row = found.get(change.id);
-    if (row === undefined || (await replaces(change.version, row, (no) => numbers.writerOf(no)))) counted.push(change);
+    const row = defined(found.get(change.id), 'an entry of the batch has a row');
+    const wins = await replaces(change.version, row, (no) => numbers.writerOf(no));
+    if (wins) winners.push(change);
+    const [bucketNo, state, sizeBytes] = [Number(row.bucket_no), Number(row.state), Number(row.size_bytes)];
+    const fresh = Number(row.object_no) > batch.lastBefore;
+    if (fresh && !wins) batch.totals.add(bucketNo, state, sizeBytes, 1);
+    if (!fresh && wins) batch.totals.add(bucketNo, state, sizeBytes, -1);
   }
-  return counted;
+  const rows = await rowsOf(tx, numbers, winners);
+  for (const [index, row] of rows.entries()) {
+    batch.totals.add(row[0] as number, row[2] as number, row[4] as number, 1);
+    row.push(defined(found.get((winners[index] as ObjectChange).id), 'a winner has a row').object_no);
+  }
+  await tx.many(updateObject, rows);
 }

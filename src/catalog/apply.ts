@@ -30,11 +30,17 @@ export const changesPerBatchMax = 4096;
 
 function writersOf(changes: readonly CatalogChange[], applied: readonly AppliedSequence[]): Set<WriterId> {
   const writers = new Set<WriterId>();
-  for (const { writer } of applied) writers.add(writer);
+  let recent: WriterId | undefined;
+  const add = (writer: WriterId): void => {
+    if (writer === recent) return;
+    recent = writer;
+    writers.add(writer);
+  };
+  for (const { writer } of applied) add(writer);
   for (const change of changes) {
-    if (change.kind !== 'group') writers.add(change.version.record.writer);
-    if (change.kind === 'object' && change.ref !== undefined) writers.add(change.ref.writer);
-    if (change.kind === 'reencoded') for (const writer of writersOfReencoded(change)) writers.add(writer);
+    if (change.kind !== 'group') add(change.version.record.writer);
+    if (change.kind === 'object' && change.ref !== undefined) add(change.ref.writer);
+    if (change.kind === 'reencoded') for (const writer of writersOfReencoded(change)) add(writer);
   }
   return writers;
 }
@@ -69,7 +75,10 @@ export async function applyChanges(
     numbers,
     changes.filter((change) => change.kind === 'object'),
   );
-  for (const change of changes) await applyRow(tx, numbers, change);
+  for (const change of changes) {
+    const applying = applyRow(tx, numbers, change);
+    if (applying !== undefined) await applying;
+  }
   for (const { writer, sequence } of applied) {
     const value = sequenceValue(sequence);
     const statement = 'UPDATE writers SET applied = ? WHERE writer_no = ? AND applied < ?';

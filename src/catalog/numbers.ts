@@ -2,7 +2,7 @@
 //
 // Invariants: a number, once committed, means the same for ever, so it may be remembered; what a transaction draws is remembered
 // only after its commit; numbers are drawn under the catalog's lock, as the greatest plus one. At most `numbersKeptMax` are
-// remembered of each kind, the first remembered goes first.
+// remembered of each kind.
 // Left out on purpose: patients and studies (few in a batch, looked up each time).
 
 import type { KeyGroup, WriterId } from '../base/index.ts';
@@ -24,22 +24,42 @@ export function bucketMapKey(tenant: number, name: string): string {
   return `${tenant}/${name}`;
 }
 
-function remember<V>(kept: Map<string, V>, key: string, value: V): void {
-  if (kept.size >= numbersKeptMax && !kept.has(key)) {
-    for (const oldest of kept.keys()) {
-      kept.delete(oldest);
-      break;
-    }
+/**
+ * A bounded memory in two generations: when the younger is full the older is dropped. (Deleting the oldest of one Map again and
+ * again would make each look for the first key step over all the deleted ones.)
+ */
+class Remembered<V> {
+  #young = new Map<string, V>();
+  #old = new Map<string, V>();
+
+  get(key: string): V | undefined {
+    return this.#young.get(key) ?? this.#old.get(key);
   }
-  kept.set(key, value);
+
+  has(key: string): boolean {
+    return this.#young.has(key) || this.#old.has(key);
+  }
+
+  set(key: string, value: V): void {
+    if (this.#young.size >= numbersKeptMax / 2) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, value);
+  }
+
+  clear(): void {
+    this.#young.clear();
+    this.#old.clear();
+  }
 }
 
 /** What is remembered between transactions. */
 export class Numbers {
-  readonly writers = new Map<string, number>();
-  readonly writerIds = new Map<string, WriterId>();
-  readonly groups = new Map<string, GroupNumber>();
-  readonly buckets = new Map<string, number>();
+  readonly writers = new Remembered<number>();
+  readonly writerIds = new Remembered<WriterId>();
+  readonly groups = new Remembered<GroupNumber>();
+  readonly buckets = new Remembered<number>();
 
   forget(): void {
     for (const kept of [this.writers, this.writerIds, this.groups, this.buckets]) kept.clear();
@@ -50,7 +70,7 @@ export class Numbers {
     const known = this.writers.get(id);
     if (known !== undefined) return known;
     const row = await sql.one<{ no: number }>('SELECT writer_no AS no FROM writers WHERE id = ?', [bytesOfId(id)]);
-    if (row !== undefined) remember(this.writers, id, row.no);
+    if (row !== undefined) this.writers.set(id, row.no);
     return row?.no;
   }
 
@@ -60,7 +80,7 @@ export class Numbers {
     if (known !== undefined) return known;
     const statement = 'SELECT bucket_no AS no FROM buckets WHERE tenant = ? AND name = ?';
     const row = await sql.one<{ no: number }>(statement, [tenant, textValue(name)]);
-    if (row !== undefined) remember(this.buckets, key, row.no);
+    if (row !== undefined) this.buckets.set(key, row.no);
     return row?.no;
   }
 
@@ -89,25 +109,40 @@ export class NumbersTx {
 
   /** After the commit. */
   remember(): void {
-    for (const [key, value] of this.#writers) remember(this.#kept.writers, key, value);
-    for (const [key, value] of this.#writerIds) remember(this.#kept.writerIds, key, value);
-    for (const [key, value] of this.#groups) remember(this.#kept.groups, key, value);
-    for (const [key, value] of this.#buckets) remember(this.#kept.buckets, key, value);
+    for (const [key, value] of this.#writers) this.#kept.writers.set(key, value);
+    for (const [key, value] of this.#writerIds) this.#kept.writerIds.set(key, value);
+    for (const [key, value] of this.#groups) this.#kept.groups.set(key, value);
+    for (const [key, value] of this.#buckets) this.#kept.buckets.set(key, value);
   }
+
+  // Neighbours in a batch mostly share writer, group and bucket: the last answer is tried first.
+  #lastWriter: { id: WriterId; no: number } | undefined;
+  #lastGroup: { group: KeyGroup; no: number } | undefined;
+  #lastBucket: { tenant: number; name: string; no: number } | undefined;
 
   /** The number of a writer that `drawWriters` has seen. */
   writer(id: WriterId): number {
-    return defined(this.#writers.get(id) ?? this.#kept.writers.get(id), 'a writer of the batch has a number');
+    if (this.#lastWriter?.id === id) return this.#lastWriter.no;
+    const no = defined(this.#writers.get(id) ?? this.#kept.writers.get(id), 'a writer of the batch has a number');
+    this.#lastWriter = { id, no };
+    return no;
   }
 
   group(group: KeyGroup): number {
+    if (this.#lastGroup?.group === group) return this.#lastGroup.no;
     const key = groupMapKey(group);
-    return defined(this.#groups.get(key) ?? this.#kept.groups.get(key), 'a group of the batch has a number').no;
+    const { no } = defined(this.#groups.get(key) ?? this.#kept.groups.get(key), 'a group of the batch has a number');
+    this.#lastGroup = { group, no };
+    return no;
   }
 
   bucket(tenant: number, name: string): number {
+    const last = this.#lastBucket;
+    if (last !== undefined && last.name === name && last.tenant === tenant) return last.no;
     const key = bucketMapKey(tenant, name);
-    return defined(this.#buckets.get(key) ?? this.#kept.buckets.get(key), 'a bucket of the batch has a number');
+    const no = defined(this.#buckets.get(key) ?? this.#kept.buckets.get(key), 'a bucket of the batch has a number');
+    this.#lastBucket = { tenant, name, no };
+    return no;
   }
 
   async writerOf(no: number): Promise<WriterId> {
@@ -156,17 +191,14 @@ export class NumbersTx {
     }
   }
 
-  /** Numbers for groups, looked up together; those not known to the database are left out of `found`. */
+  knownGroup(key: string): GroupNumber | undefined {
+    return this.#groups.get(key) ?? this.#kept.groups.get(key);
+  }
+
+  /** Looks up groups that are in the database. */
   async findGroups(groups: readonly KeyGroup[]): Promise<Map<string, GroupNumber>> {
     const found = new Map<string, GroupNumber>();
-    const asked: KeyGroup[] = [];
-    for (const group of groups) {
-      const key = groupMapKey(group);
-      const known = this.#groups.get(key) ?? this.#kept.groups.get(key);
-      if (known === undefined) asked.push(group);
-      else found.set(key, known);
-    }
-    for (const piece of pieces(asked, inListMax)) {
+    for (const piece of pieces(groups, inListMax)) {
       const rows = await this.#tx.all<{
         group_no: number;
         group_id: Uint8Array;
@@ -177,11 +209,10 @@ export class NumbersTx {
         `SELECT group_no, group_id, tenant, year, family FROM key_groups WHERE group_id IN ${inList(piece.length)}`,
         inValues(piece.map((group) => groupIdBytes(group.group))),
       );
+      // Groups of other years and tenants may share the id: they come along and do no harm.
       for (const row of rows) {
-        const key = `${row.tenant}.${row.year}.${groupIdOf(row.group_id)}`;
         const number = { no: row.group_no, family: row.family === null ? undefined : hexOf(row.family) };
-        found.set(key, number);
-        this.#groups.set(key, number);
+        found.set(`${row.tenant}.${row.year}.${groupIdOf(row.group_id)}`, number);
       }
     }
     return found;

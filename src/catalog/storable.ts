@@ -9,6 +9,7 @@ import type { JsonObject } from './changes.ts';
 
 const hybridLimit = 1n << 63n;
 const groupIdLimit = 1n << 64n;
+const sequenceMax = BigInt(Number.MAX_SAFE_INTEGER);
 
 function corrupt(what: string): ArchiveError {
   return new ArchiveError('RECORD_CORRUPT', `a record carries ${what} that no writer makes`);
@@ -20,7 +21,7 @@ export function hybridValue(time: HybridTime): bigint {
 }
 
 export function sequenceValue(sequence: bigint): number {
-  if (sequence < 0n || sequence > BigInt(Number.MAX_SAFE_INTEGER)) throw corrupt('a sequence');
+  if (sequence < 0n || sequence > sequenceMax) throw corrupt('a sequence');
   return Number(sequence);
 }
 

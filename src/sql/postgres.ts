@@ -9,11 +9,12 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { ArchiveError, assert } from '../base/index.ts';
-import { manyPlan, numbered } from './postgres-statements.ts';
+import type { InsertShape } from './postgres-statements.ts';
+import { columnsOf, insertOfArrays, insertShape, numbered } from './postgres-statements.ts';
 import type { QueryBuilder } from './query-builder.ts';
 import { queryBuilder } from './query-builder.ts';
 import type { Sql, SqlIntegers, SqlTransaction, SqlValue } from './sql.ts';
-import { pieces, statementsKeptMax } from './sql.ts';
+import { pieces, rowsPerStatementMax, statementsKeptMax } from './sql.ts';
 import { postgresError } from './sql-errors.ts';
 import { Turns } from './turns.ts';
 
@@ -58,11 +59,13 @@ function parsers(integer: Parser): pg.CustomTypesConfig {
 
 const types: Record<SqlIntegers, pg.CustomTypesConfig> = { number: parsers(safeInteger), bigint: parsers(BigInt) };
 
-/** Names for prepared statements: our own texts are few; what comes beyond the limit is parsed each time. */
-class StatementNames {
+/** What is the same on every connection. Names for prepared statements: our own texts are few; what comes beyond the limit is parsed each time. */
+class SessionMemory {
   readonly #names = new Map<string, string>();
+  /** Types of the columns that INSERTs name. */
+  readonly columnTypes = new Map<string, readonly string[]>();
 
-  of(text: string): string | undefined {
+  nameOf(text: string): string | undefined {
     let name = this.#names.get(text);
     if (name === undefined && this.#names.size < statementsKeptMax) {
       name = `s${this.#names.size}`;
@@ -77,16 +80,21 @@ type Runner = pg.Pool | pg.PoolClient;
 /** Statements on one connection or on any of the pool. */
 class PostgresRunner {
   readonly #runner: () => Runner;
-  readonly #names: StatementNames;
+  readonly #session: SessionMemory;
 
-  constructor(runner: () => Runner, names: StatementNames) {
+  constructor(runner: () => Runner, session: SessionMemory) {
     this.#runner = runner;
-    this.#names = names;
+    this.#session = session;
   }
 
-  async send(text: string, values: readonly SqlValue[], integers: SqlIntegers, keep = true): Promise<pg.QueryResult> {
-    const name = keep ? this.#names.of(text) : undefined;
-    const query = { text, values: values as SqlValue[], types: types[integers] };
+  async send(
+    text: string,
+    values: readonly (SqlValue | SqlValue[])[],
+    integers: SqlIntegers,
+    keep = true,
+  ): Promise<pg.QueryResult> {
+    const name = keep ? this.#session.nameOf(text) : undefined;
+    const query = { text, values: values as unknown[], types: types[integers] };
     try {
       return await this.#runner().query(name === undefined ? query : { ...query, name });
     } catch (error) {
@@ -108,16 +116,44 @@ class PostgresRunner {
   }
 
   async many(text: string, rows: readonly (readonly SqlValue[])[]): Promise<{ changes: number }> {
+    if (rows.length === 0) return { changes: 0 };
+    const shape = insertShape(text);
+    const types = shape === undefined ? undefined : await this.#columnTypes(shape);
+    if (shape === undefined || types === undefined) return await this.#sendAll(numbered(text), rows);
+    const insert = insertOfArrays(shape, types);
+    const columns = pieces(rows, rowsPerStatementMax).map((piece) => columnsOf(piece, types.length));
+    return await this.#sendAll(insert, columns);
+  }
+
+  /** One statement over many sets of values, sent ahead of the answers. */
+  async #sendAll(text: string, all: readonly (readonly (SqlValue | SqlValue[])[])[]): Promise<{ changes: number }> {
     let changes = 0;
-    for (const window of pieces(manyPlan(text, rows), pipelineMax)) {
+    for (const window of pieces(all, pipelineMax)) {
       // All settled, not the first failure: an answer must not arrive after the transaction was given back.
-      const results = await Promise.allSettled(window.map((each) => this.send(each.text, each.values, 'number')));
+      const results = await Promise.allSettled(window.map((values) => this.send(text, values, 'number')));
       for (const result of results) {
         if (result.status === 'rejected') throw postgresError(result.reason, text);
         changes += result.value.rowCount ?? 0;
       }
     }
     return { changes };
+  }
+
+  /** The types of an INSERT's columns, asked once; undefined when the table or a column is not there (the INSERT will say so). */
+  async #columnTypes(shape: InsertShape): Promise<readonly string[] | undefined> {
+    const key = `${shape.table} ${shape.columns.join(' ')}`;
+    const known = this.#session.columnTypes.get(key);
+    if (known !== undefined) return known;
+    const rows = await this.all<{ name: string; type: string }>(
+      `SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute
+        WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped`,
+      [shape.table],
+      'number',
+    );
+    const types = shape.columns.map((column) => rows.find((row) => row.name === column)?.type);
+    if (types.some((type) => type === undefined)) return undefined;
+    this.#session.columnTypes.set(key, types as string[]);
+    return types as string[];
   }
 }
 
@@ -128,12 +164,12 @@ class PostgresTransaction implements SqlTransaction {
   #builder: QueryBuilder<unknown> | undefined;
   #open = true;
 
-  constructor(client: pg.PoolClient, names: StatementNames, lockSpace: string) {
+  constructor(client: pg.PoolClient, session: SessionMemory, lockSpace: string) {
     this.#lockSpace = lockSpace;
     this.#runner = new PostgresRunner(() => {
       assert(this.#open, 'a transaction is not used after its end');
       return client;
-    }, names);
+    }, session);
   }
 
   end(): void {
@@ -176,7 +212,7 @@ class PostgresSql implements Sql {
   readonly dialect = 'postgres';
   readonly #pool: pg.Pool;
   readonly #lockSpace: string;
-  readonly #names = new StatementNames();
+  readonly #session = new SessionMemory();
   readonly #runner: PostgresRunner;
   readonly #turns = new Turns();
   #builder: QueryBuilder<unknown> | undefined;
@@ -189,7 +225,7 @@ class PostgresSql implements Sql {
       this.#refuseClosed();
       this.#turns.refuseWithin('a statement');
       return pool;
-    }, this.#names);
+    }, this.#session);
   }
 
   #refuseClosed(): void {
@@ -227,7 +263,7 @@ class PostgresSql implements Sql {
       const client = await this.#pool.connect().catch((error: unknown) => {
         throw postgresError(error, 'connecting');
       });
-      const tx = new PostgresTransaction(client, this.#names, this.#lockSpace);
+      const tx = new PostgresTransaction(client, this.#session, this.#lockSpace);
       let broken: Error | undefined;
       try {
         await command(client, 'BEGIN');

@@ -33,7 +33,7 @@ export interface SqlTx {
 
   /**
    * One statement over many rows, as if run row by row in order, all or none; the changes of all rows together.
-   * On PostgreSQL `INSERT ... VALUES (?, ..., ?)` travels as multi-row statements, anything else down the pipeline.
+   * On PostgreSQL `INSERT INTO t (...) VALUES (?, ..., ?)` travels as arrays of columns, anything else row by row down the pipeline.
    */
   many(statement: string, rows: readonly (readonly SqlValue[])[]): Promise<{ changes: number }>;
 }
@@ -65,8 +65,8 @@ export interface Sql extends SqlTx {
 
 /** Prepared statements kept on a connection; beyond it the one unused for longest goes. */
 export const statementsKeptMax = 256;
-/** Rows that `many` sends to PostgreSQL in one statement. A power of two: a batch is cut into powers of two, each prepared once. */
-export const rowsPerStatementMax = 64;
+/** Rows that `many` sends to PostgreSQL in one statement. */
+export const rowsPerStatementMax = 512;
 /** Values of one `IN (...)`: a statement stays small, and few sizes of it are prepared. */
 export const inListMax = 256;
 
