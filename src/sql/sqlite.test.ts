@@ -63,3 +63,21 @@ test('the write-ahead log is carried over before it grows without bound', async 
   assert.ok((await stat(file)).size > 80 * 1024 * 1024);
   await sql.close();
 });
+
+test('closing while the log is being carried over loses nothing and ends', async () => {
+  const file = newPath();
+  const sql = await openSqlite({ path: file });
+  await sql.run('CREATE TABLE t (a BLOB) STRICT');
+  const rows = Array.from({ length: 6000 }, () => [new Uint8Array(4000)]);
+  const writing = sql.many('INSERT INTO t (a) VALUES (?)', rows);
+  const more = sql.many('INSERT INTO t (a) VALUES (?)', rows);
+  await writing;
+  const closing = sql.close();
+  await more.catch((error: unknown) => assert.ok(isArchiveError(error, 'CLOSED')));
+  await closing;
+  const again = await openSql(file);
+  const [found] = await again.all<{ n: number }>('SELECT count(*) AS n FROM t');
+  assert.ok(found?.n === 6000 || found?.n === 12_000);
+  await again.close();
+  await assert.rejects(stat(`${file}-wal`));
+});
