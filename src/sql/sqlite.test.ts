@@ -64,7 +64,7 @@ test('the write-ahead log is carried over before it grows without bound', async 
   await sql.close();
 });
 
-test('closing while the log is being carried over loses nothing and ends', async () => {
+test('closing while others write loses nothing that was committed', async () => {
   const file = newPath();
   const sql = await openSqlite({ path: file });
   await sql.run('CREATE TABLE t (a BLOB) STRICT');

@@ -3,14 +3,12 @@
 // Invariants: WAL with synchronous=NORMAL, so a commit costs no sync and a crash of the machine may take back the newest commits,
 // in order and whole (packs are the truth and replay them); transactions run one after another, BEGIN IMMEDIATE; reads outside a
 // transaction go to the second connection, which sees only what was committed; the WAL is carried over and synced by `checkpoint`,
-// and by itself when it has grown beyond `walPagesMax`, on another thread: first beside the writers, then, little being left, between
-// them, so that the next write begins the WAL anew. Where that does not keep up, at four times the size, writers wait for it.
+// which also runs by itself when the WAL has grown beyond `walPagesMax`.
 // Left out on purpose: in-memory databases (the second connection would see uncommitted rows), extensions, and threads: a statement
 // runs on the caller's thread, so callers keep batches bounded.
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { ArchiveError, AssertionFault, assert } from '../base/index.ts';
-import { Checkpointer } from './checkpointer.ts';
 import type { QueryBuilder } from './query-builder.ts';
 import { queryBuilder } from './query-builder.ts';
 import type { Sql, SqlIntegers, SqlTransaction, SqlValue } from './sql.ts';
@@ -28,8 +26,8 @@ export type SqliteOptions = {
 const cacheBytesDefault = 64 * 1024 * 1024;
 const pageBytes = 4096;
 const busyTimeoutMs = 2000;
-/** 16 MiB of WAL before it is carried over: about 0.1 s of disk work; a start after a crash reads four times that at most. */
-const walPagesMax = 4096;
+/** 8 MiB of WAL before it is carried over: some 50 ms of disk work at a time, and what a start after a crash reads again. */
+const walPagesMax = 2048;
 
 class SqliteConnection {
   readonly #db: DatabaseSync;
@@ -186,13 +184,10 @@ class SqliteSql implements Sql {
   readonly #turns = new Turns();
   #builder: QueryBuilder<unknown> | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
-  readonly #checkpointer: Checkpointer;
-  #carrying: Promise<unknown> | undefined;
 
-  constructor(writer: SqliteConnection, reader: SqliteConnection, checkpointer: Checkpointer) {
+  constructor(writer: SqliteConnection, reader: SqliteConnection) {
     this.#writer = writer;
     this.#reader = reader;
-    this.#checkpointer = checkpointer;
   }
 
   #read(): SqliteConnection {
@@ -235,7 +230,7 @@ class SqliteSql implements Sql {
     return await this.#turns.take(what, async () => {
       this.#refuseClosed();
       const result = work(this.#writer);
-      await this.#boundLog();
+      this.#boundLog();
       return result;
     });
   }
@@ -254,7 +249,7 @@ class SqliteSql implements Sql {
         tx.end();
         if (tx.isDoomed) throw doomed();
         this.#writer.exec('COMMIT');
-        await this.#boundLog();
+        this.#boundLog();
         return result;
       } catch (error) {
         tx.end();
@@ -265,50 +260,31 @@ class SqliteSql implements Sql {
     });
   }
 
-  /** After every commit, within its turn. */
-  async #boundLog(): Promise<void> {
-    const log = this.#logPages();
-    if (log < walPagesMax || this.#state !== 'open') return;
-    this.#carrying ??= this.#turns.outside(() =>
-      this.#carryOver()
-        .catch(() => undefined)
-        .finally(() => {
-          this.#carrying = undefined;
-        }),
-    );
-    if (log >= 4 * walPagesMax) await this.#checkpointer.run().catch(() => undefined);
-  }
-
-  /** What has been committed stays committed: a failure here is not the commit's, the next one tries again, `checkpoint` reports it. */
-  #logPages(): number {
+  /**
+   * After every commit, within its turn: copies a grown WAL into the database file, both synced. What has been committed stays committed:
+   * a failure here is not the commit's, the next one tries again, and `checkpoint` reports it.
+   */
+  #boundLog(): void {
     try {
-      return (this.#writer.one('PRAGMA wal_checkpoint(NOOP)', [], 'number') as { log: number }).log;
+      const { log } = this.#writer.one('PRAGMA wal_checkpoint(NOOP)', [], 'number') as { log: number };
+      if (log >= walPagesMax) this.#writer.all('PRAGMA wal_checkpoint(PASSIVE)', [], 'number');
     } catch {
-      return 0;
+      return;
     }
-  }
-
-  async #carryOver(): Promise<void> {
-    await this.#checkpointer.run();
-    await this.#turns.take('carrying over', async () => {
-      if (this.#state === 'open') await this.#checkpointer.run();
-    });
   }
 
   async checkpoint(): Promise<void> {
     await this.#turns.take('a checkpoint', async () => {
       this.#refuseClosed();
-      await this.#checkpointer.run();
+      this.#writer.all('PRAGMA wal_checkpoint(PASSIVE)', [], 'number');
     });
   }
 
   async close(): Promise<void> {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
-    await this.#carrying;
     await this.#turns.take('closing', async () => {
       this.#state = 'closed';
-      await this.#checkpointer.close();
       this.#reader.close();
       this.#writer.close();
     });
@@ -356,7 +332,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Sql> {
   const writer = connect(options.path, { readOnly: false, cacheBytes });
   try {
     const reader = connect(options.path, { readOnly: true, cacheBytes: cacheBytes / 4 });
-    return new SqliteSql(writer, reader, new Checkpointer(options.path, busyTimeoutMs));
+    return new SqliteSql(writer, reader);
   } catch (error) {
     writer.close();
     throw error;

@@ -15,11 +15,6 @@ export class Turns {
     assert(this.#within.getStore()?.open !== true, `${what} inside a transaction: use the transaction's own object`);
   }
 
-  /** Starts work that belongs to no turn, from within one. */
-  outside<T>(work: () => T): T {
-    return this.#within.exit(work);
-  }
-
   async take<T>(what: string, work: () => Promise<T>): Promise<T> {
     this.refuseWithin(what);
     const before = this.#last;
