@@ -5,7 +5,7 @@
 // A worker that dies is replaced when there is work again. Its jobs are done again once, where the bytes are still here: bytes that were moved to it died
 // with it, and those jobs fail (INTERNAL).
 // Records of 512 KB noise with AES-256-GCM, MB/s, best of many short runs on two cores that others used as well: one worker 700, two 810, three 750;
-// WebCrypto on libuv's threads, which moves nothing and copies everything, 730 (and 0.6 to 0.85 of two workers in the same minute); GCM and SHA-256 alone in a
+// WebCrypto on libuv's threads, which moves nothing and copies everything, 730 (and 0.6 to 0.9 of two workers in the same minute); GCM and SHA-256 alone in a
 // loop on two threads 1,250, on one 975. Of a record's 0.85 ms of processor time on such a day, 0.62 are those two digests on a quiet core.
 // Left out on purpose: order between jobs, and telling which bytes are worth packing (codec.ts).
 
