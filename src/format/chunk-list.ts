@@ -73,6 +73,8 @@ export function decodeChunkList(bytes: Uint8Array): ChunkList {
   for (let index = 0; index < count; index += 1) {
     const at = listHeadBytes + index * listChildBytes;
     const sizeBytes = u64Number(view, at + 24);
+    // A tree whose lists hold nothing would never end.
+    if (sizeBytes === 0) throw fault('has a child of no bytes');
     const writer = idOfBytes(bytes.subarray(at, at + 16)) as WriterId;
     children.push({ id: { writer, sequence: view.getBigUint64(at + 16, true) }, sizeBytes });
     sum += sizeBytes;
