@@ -147,6 +147,7 @@ export class KeyKeeper {
         await this.#vault.say('control', [{ kind: recordKind.event, group: controlGroup(group.tenant), plain }]);
         await this.#use(this.#live.ring.shred([group]));
       }
+      await this.#catalog.forgetGroup(group);
       return { generation: this.#live.ring.generation, openedBy: await this.#opening(this.#live.ring.generation) };
     });
   }
@@ -155,17 +156,28 @@ export class KeyKeeper {
   finish(): Promise<number> {
     return this.#alone(async () => {
       const { generation } = this.#live.ring;
-      const open = (await this.#catalog.groups.shreds()).filter(
-        (each) => each.generation > generation && this.#live.contains(each.group),
-      );
-      if (open.length === 0) return 0;
+      const shreds = await this.#catalog.groups.shreds();
+      const open = shreds.filter((each) => each.generation > generation && this.#live.contains(each.group));
+      if (open.length === 0) {
+        await this.#forget(shreds);
+        return 0;
+      }
       let ring = this.#live.ring.shred(open.map((each) => each.group));
       const told = open.reduce((most, each) => (each.generation > most ? each.generation : most), 0n);
       // The generation that the events named is reached, so that exports made before are still told apart from those after.
       if (ring.generation < told) ring = ring.next(ring.tenants, told - 1n);
       await this.#use(ring);
+      await this.#forget(shreds);
       return open.length;
     });
+  }
+
+  /** Names of groups whose key is gone, which a crash may have left in the catalog. */
+  async #forget(shreds: readonly ShredRow[]): Promise<void> {
+    for (const { group } of shreds) {
+      if (this.#live.contains(group)) continue;
+      if ((await this.#catalog.groups.find(group))?.last !== undefined) await this.#catalog.forgetGroup(group);
+    }
   }
 
   /** Brings the keyring in use onto disks that lack it, such as one that was just attached. */

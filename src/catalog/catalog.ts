@@ -4,12 +4,13 @@
 // be lost at any time without losing a fact: packs hold them all.
 // Left out on purpose: reading packs, rights, and writing facts down; the archive does that and applies what it wrote.
 
-import type { WriterId } from '../base/index.ts';
+import type { KeyGroup, WriterId } from '../base/index.ts';
 import { bytesOfId, idOfBytes, writerId } from '../base/index.ts';
 import type { Sql } from '../sql/index.ts';
 import { clearTables } from '../sql/index.ts';
 import { applyChanges } from './apply.ts';
 import type { AppliedSequence, CatalogChange } from './changes.ts';
+import { forgetGroup } from './forget-group.ts';
 import { GroupQueries } from './group-queries.ts';
 import { Numbers, NumbersTx } from './numbers.ts';
 import { ObjectListing } from './object-listing.ts';
@@ -69,6 +70,17 @@ export class Catalog {
       'bigint',
     );
     return rows.map((row) => ({ writer: writerId(idOfBytes(row.id)), sequence: row.applied }));
+  }
+
+  /** Takes a shredded group's names out of the tables. Committed when it resolves; safe to repeat. The number of objects that went. */
+  async forgetGroup(group: KeyGroup): Promise<number> {
+    const count = await this.#sql.transaction(async (tx) => {
+      await tx.lock('catalog');
+      return await forgetGroup(tx, group);
+    });
+    // What is remembered of the group's family is no longer so.
+    this.#numbers.forget();
+    return count;
   }
 
   /** Empties every table of the catalog, before it is filled from packs. No other machine may use it meanwhile. */

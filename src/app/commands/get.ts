@@ -22,7 +22,7 @@ export const get = defineCommand({
   usage: 'BUCKET/KEY [-o OUT] [--range FROM-TO] [--version ID]',
   says: 'bring an object back, to a file or to standard output',
   details: `BUCKET/PREFIX/ with a slash at its end brings back everything under it, into the folder -o OUT.
---range counts bytes from 0, both ends included: 0-99 are the first hundred, 100- all after them, -100 the last hundred.`,
+--range counts bytes from 0, both ends included: 0-99 are the first hundred, 100- all after them, --range=-100 the last hundred.`,
   args: { least: 1, most: 1 },
   flags: {
     output: { type: 'string', short: 'o', value: 'OUT', says: 'file, or folder to put it in; "-" for standard output' },

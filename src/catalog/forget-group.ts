@@ -1,0 +1,45 @@
+// A group whose key was destroyed leaves the catalog: its names must not outlive its bytes.
+//
+// Invariants: what stays is what a rebuild would find, since no entry of the group can be opened any more: the group's number and id, that it was
+// shredded, and which references moved where (record ids, no names). Buckets' totals follow. Safe to repeat.
+
+import type { KeyGroup } from '../base/index.ts';
+import type { SqlTx } from '../sql/index.ts';
+import { stateNumbers } from './apply-objects.ts';
+import { groupIdBytes } from './storable.ts';
+
+/** First writing of a group that was never written to: later than every time. */
+const never = (1n << 63n) - 1n;
+
+type Sum = { bucket_no: number; versions: number; bytes: number; markers: number };
+
+/** The number of objects that were forgotten. */
+export async function forgetGroup(tx: SqlTx, group: KeyGroup): Promise<number> {
+  const found = await tx.one<{ no: number }>(
+    'SELECT group_no AS no FROM key_groups WHERE group_id = ? AND year = ? AND tenant = ?',
+    [groupIdBytes(group.group), group.year, group.tenant],
+  );
+  if (found === undefined) return 0;
+  const sums = await tx.all<Sum>(
+    `SELECT bucket_no, coalesce(sum(CASE WHEN state = ${stateNumbers.live} THEN 1 ELSE 0 END), 0) AS versions,
+      CAST(coalesce(sum(CASE WHEN state = ${stateNumbers.live} THEN size_bytes ELSE 0 END), 0) AS BIGINT) AS bytes,
+      coalesce(sum(CASE WHEN state = ${stateNumbers.marker} THEN 1 ELSE 0 END), 0) AS markers
+      FROM objects WHERE group_no = ? GROUP BY bucket_no`,
+    [found.no],
+  );
+  for (const { bucket_no, versions, bytes, markers } of sums) {
+    await tx.run(
+      'UPDATE bucket_totals SET versions = versions - ?, bytes = bytes - ?, markers = markers - ? WHERE bucket_no = ?',
+      [Number(versions), Number(bytes), Number(markers), bucket_no],
+    );
+  }
+  await tx.run('DELETE FROM documents WHERE entry_id IN (SELECT entry_id FROM objects WHERE group_no = ?)', [found.no]);
+  await tx.run('DELETE FROM series WHERE study_no IN (SELECT study_no FROM studies WHERE group_no = ?)', [found.no]);
+  await tx.run('DELETE FROM studies WHERE group_no = ?', [found.no]);
+  const { changes } = await tx.run('DELETE FROM objects WHERE group_no = ?', [found.no]);
+  await tx.run(
+    'UPDATE key_groups SET first_hybrid = ?, last_hybrid = 0, settled_hybrid = 0, family = NULL WHERE group_no = ?',
+    [never, found.no],
+  );
+  return changes;
+}
