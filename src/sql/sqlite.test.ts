@@ -81,3 +81,14 @@ test('closing while others write loses nothing that was committed', async () => 
   await again.close();
   await assert.rejects(stat(`${file}-wal`));
 });
+
+test('a full disk is told as such, leaves nothing, and what fits goes on', async () => {
+  const sql = await openSqlite({ path: newPath() });
+  await sql.run('CREATE TABLE t (a BLOB) STRICT');
+  await sql.run('PRAGMA max_page_count=40');
+  const rows = Array.from({ length: 100 }, () => [new Uint8Array(4000)]);
+  await assert.rejects(sql.many('INSERT INTO t (a) VALUES (?)', rows), (error) => isArchiveError(error, 'DISK_FULL'));
+  await sql.many('INSERT INTO t (a) VALUES (?)', rows.slice(0, 5));
+  assert.equal((await sql.one<{ n: number }>('SELECT count(*) AS n FROM t'))?.n, 5);
+  await sql.close();
+});
