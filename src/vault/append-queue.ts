@@ -58,8 +58,11 @@ export type AppendQueueOptions = {
   readonly works: RecordWorks;
   /** A new pack on as many disks as the class asks; COPIES_TOO_FEW when there are not enough. */
   readonly openPack: () => Promise<PackWriter>;
-  /** Takes over a pack that is full, old or broken. Resolves soon; sealing goes on by itself. */
-  readonly retire: (pack: PackWriter) => Promise<void>;
+  /**
+   * Takes over a pack that is full, old or broken. Resolves soon; sealing goes on by itself, once the facts of its groups were `applied`: a pack
+   * that leaves the open folder is not read again at the next start.
+   */
+  readonly retire: (pack: PackWriter, applied: Promise<void>) => Promise<void>;
   readonly onMirrorFault: (fault: MirrorFault) => void;
   /** Called once for each group, in order, one at a time. */
   readonly onDurable: (group: DurableGroup) => Promise<void>;
@@ -99,7 +102,13 @@ export class AppendQueue {
       this.#sequence += 1n;
       return { writer: this.options.writer, sequence: this.#sequence };
     };
-    const drafts = build(nextId);
+    let drafts: Draft[];
+    try {
+      drafts = build(nextId);
+    } catch (error) {
+      this.#budget.give(plainBytes);
+      throw error;
+    }
     await new Promise<void>((resolve, reject) => {
       const waiting: Waiting = {
         made: new Array<MadeRecord | undefined>(drafts.length).fill(undefined),
@@ -144,7 +153,7 @@ export class AppendQueue {
     const pack = this.#pack;
     if (pack === undefined || pack.index.count === 0) return;
     this.#pack = undefined;
-    await this.options.retire(pack);
+    await this.options.retire(pack, this.#applying);
   }
 
   /** Finishes what was accepted, refuses the rest. The open pack stays open on the disks; it is for the caller to close. */
@@ -162,7 +171,12 @@ export class AppendQueue {
   async #admit(plainBytes: number): Promise<void> {
     if (this.#closed) throw new ArchiveError('CLOSED', 'the archive is stopping');
     const wait = this.#budget.take(plainBytes);
-    if (wait !== undefined) await wait;
+    if (wait === undefined) return;
+    await wait;
+    // Who waited for room until the stream was closed was never accepted: nothing may be written from here on.
+    if (!this.#closed) return;
+    this.#budget.give(plainBytes);
+    throw new ArchiveError('CLOSED', 'the archive is stopping');
   }
 
   #make(waiting: Waiting, draft: Draft, index: number): void {
@@ -274,7 +288,7 @@ export class AppendQueue {
         assert(pack.broken, 'a pack that fails a group is broken');
         this.options.onMirrorFault(error as MirrorFault);
         this.#pack = undefined;
-        await this.options.retire(pack);
+        await this.options.retire(pack, this.#applying);
         if (attempt >= limits.packAttemptsMax) throw error;
       }
     }
@@ -284,7 +298,7 @@ export class AppendQueue {
     if (this.#pack !== undefined && !this.#pack.hasRoom(recordCount, sizeBytes, this.options.limits.packBytesMax)) {
       const full = this.#pack;
       this.#pack = undefined;
-      await this.options.retire(full);
+      await this.options.retire(full, this.#applying);
     }
     this.#pack ??= await this.options.openPack();
     return this.#pack;

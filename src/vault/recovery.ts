@@ -183,10 +183,8 @@ export class Recovery {
     const good: TailCopy[] = [];
     let locator: Locator | undefined;
     for (const copy of copies) {
-      const own = await new PackCopy(copy.file).locator().catch((error: unknown) => {
-        if (isArchiveError(error, 'PACK_NEWER')) throw error;
-        return undefined;
-      });
+      // One of a newer version is told by its header, which the scan looks at.
+      const own = await new PackCopy(copy.file).locator().catch(() => undefined);
       // The locator may have reached the medium before what it names: a footer counts when all of it is there.
       if (own === undefined || !(await isFooterWhole(copy.file, own))) continue;
       // Sealing again after a crash makes another footer: copies agree only when their footers do.
@@ -329,12 +327,13 @@ export class Recovery {
 
   async #reconcilePack(pack: PackId, found: readonly FoundFile[], isNew: boolean, fromMedia: boolean): Promise<void> {
     const opened: (FoundFile & { file: DiskFile; locator: Locator | undefined })[] = [];
+    let newer: ArchiveError | undefined;
     try {
       for (const each of found) {
         const file = await each.store.disk.open(each.path, 'read').catch(() => undefined);
         if (file === undefined) continue;
         const locator = await new PackCopy(file, each.kind).locator().catch((error: unknown) => {
-          if (isArchiveError(error, 'PACK_NEWER')) throw error;
+          if (isArchiveError(error, 'PACK_NEWER')) newer = error;
           return undefined;
         });
         opened.push({ ...each, file, locator });
@@ -370,6 +369,7 @@ export class Recovery {
           if (adopted) return;
         }
       }
+      if (newer !== undefined) throw newer;
       if (!fromMedia)
         throw new ArchiveError('PACK_CORRUPT', `pack ${pack} has no whole footer on any disk`, {
           hint: 'run: stele rebuild --from-media',

@@ -5,6 +5,7 @@
 // pack and a window a mirror.
 
 import {
+  type ArchiveError,
   type ArchiveId,
   bytesEqual,
   concatBytes,
@@ -72,6 +73,7 @@ export async function scanTail(
 ): Promise<TailScan | undefined> {
   const sources: Source[] = [];
   let header: PackHeader | undefined;
+  let newer: ArchiveError | undefined;
   for (const copy of copies) {
     const sizeBytes = await copy.file.sizeBytes();
     // What one mirror cannot read, another may: an unreadable sector is damage like any other.
@@ -88,10 +90,12 @@ export async function scanTail(
       source.headerGood = true;
     } catch (error) {
       const fault = toArchiveError(error, 'DISK_IO', 'a pack could not be read');
-      // A newer pack is left alone; a copy without a whole header still has its groups.
-      if (fault.code === 'PACK_NEWER') throw fault;
+      // A copy without a whole header still has its groups.
+      if (fault.code === 'PACK_NEWER') newer ??= fault;
     }
   }
+  // A newer pack is left alone; when another copy is one of ours, a rotten version number is all that it was.
+  if (header === undefined && newer !== undefined) throw newer;
   let last: Ending | undefined;
   for (const source of sources) {
     const own = await lastCommit(source, header);

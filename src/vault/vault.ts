@@ -147,7 +147,7 @@ export class Vault {
         hybrid: this.#options.hybrid,
         works: this.#works,
         openPack: () => this.#openPack(name, writer),
-        retire: (pack) => this.#retire(pack),
+        retire: (pack, applied) => this.#retire(pack, applied),
         onMirrorFault: (fault) => this.#mirrorFailed(fault),
         onDurable: (group) => this.#options.onDurable(group, name),
       });
@@ -291,7 +291,7 @@ export class Vault {
     }
   }
 
-  async #retire(pack: PackWriter): Promise<void> {
+  async #retire(pack: PackWriter, applied: Promise<void>): Promise<void> {
     if (pack.index.count === 0) {
       // Its first group failed: nothing in it was ever acknowledged.
       this.#live.delete(pack);
@@ -305,19 +305,21 @@ export class Vault {
       .filter(([each]) => each.plan.class === pack.plan.class)
       .map(([, sealing]) => sealing);
     await Promise.all(before);
-    void this.#seal(pack);
+    void this.#seal(pack, applied);
   }
 
-  #seal(pack: PackWriter): Promise<void> {
-    const work = this.#keeper
-      .seal({
-        plan: pack.plan,
-        index: pack.index,
-        endOffset: pack.endOffset,
-        commitOffset: pack.commitOffset,
-        groupCount: pack.groupCount,
-        copies: pack.mirrors,
-      })
+  #seal(pack: PackWriter, applied: Promise<void> = Promise.resolve()): Promise<void> {
+    const work = applied
+      .then(() =>
+        this.#keeper.seal({
+          plan: pack.plan,
+          index: pack.index,
+          endOffset: pack.endOffset,
+          commitOffset: pack.commitOffset,
+          groupCount: pack.groupCount,
+          copies: pack.mirrors,
+        }),
+      )
       .then(
         () => {
           this.#live.delete(pack);

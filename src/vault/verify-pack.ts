@@ -168,7 +168,7 @@ export async function isFooterWhole(file: DiskFile, locator: Locator): Promise<b
 
 function rethrowUnlessDamage(error: unknown): void {
   const fault = toArchiveError(error, 'INTERNAL', 'verification failed');
-  const damage = ['DISK_IO', 'PACK_CORRUPT', 'PACK_TRUNCATED', 'RECORD_CORRUPT'].some((code) => fault.code === code);
+  const damage = ['DISK_IO', 'PACK_CORRUPT', 'PACK_TRUNCATED', 'PACK_NEWER', 'RECORD_CORRUPT'].some((code) => fault.code === code);
   if (!damage) throw fault;
 }
 

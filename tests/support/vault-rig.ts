@@ -74,6 +74,8 @@ export type RigOptions = {
   readonly pool?: CodecPool;
   /** What was applied before, as a catalog that survived. */
   readonly applied?: Map<string, Uint8Array>;
+  /** Waited for before a durable group's facts are applied: a slow catalog. */
+  readonly beforeApply?: () => Promise<void>;
 };
 
 export type Rig = {
@@ -111,6 +113,7 @@ export async function openRig(options: RigOptions): Promise<Rig> {
     classes: { ingest: storage, archive: storage, control: storage },
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     onDurable: async (group) => {
+      await options.beforeApply?.();
       for (const fact of group.facts) applied.set(recordIdText(fact.id), fact.plain.slice());
     },
     onEvent: (event) => events.push(event),
