@@ -74,47 +74,63 @@ static const u8 refillShuffle[16][16] = {
 
 typedef struct { vec low, high; const u8 *at; } States;
 
-INLINE vec refillStates(vec states, const u8 **at) {
-  vec under = wasm_i32x4_lt(states, wasm_i32x4_splat(1 << 15));
+INLINE vec refillStates(vec states, const u8 **at, vec least) {
+  vec under = wasm_i32x4_lt(states, least);
   u32 mask = wasm_i32x4_bitmask(under);
   vec words = wasm_i8x16_swizzle(wasm_v128_load64_zero(*at), wasm_v128_load(refillShuffle[mask]));
   *at += 2 * (u32)__builtin_popcount(mask);
   return wasm_v128_bitselect(wasm_v128_or(wasm_i32x4_shl(states, 16), words), states, under);
 }
 
-INLINE vec loadSlots(const u32 *slots, vec index) {
-  vec v = wasm_v128_load32_zero(slots + (u32)wasm_i32x4_extract_lane(index, 0));
-  v = wasm_v128_load32_lane(slots + (u32)wasm_i32x4_extract_lane(index, 1), v, 1);
-  v = wasm_v128_load32_lane(slots + (u32)wasm_i32x4_extract_lane(index, 2), v, 2);
-  return wasm_v128_load32_lane(slots + (u32)wasm_i32x4_extract_lane(index, 3), v, 3);
+/** Four entries; `at` holds their addresses. */
+INLINE vec loadSlots(vec at) {
+  vec v = wasm_v128_load32_zero((const void *)wasm_i32x4_extract_lane(at, 0));
+  v = wasm_v128_load32_lane((const void *)wasm_i32x4_extract_lane(at, 1), v, 1);
+  v = wasm_v128_load32_lane((const void *)wasm_i32x4_extract_lane(at, 2), v, 2);
+  return wasm_v128_load32_lane((const void *)wasm_i32x4_extract_lane(at, 3), v, 3);
 }
 
-INLINE vec advance(vec states, vec slots) {
-  vec start = wasm_v128_and(wasm_u32x4_shr(slots, 8), wasm_i32x4_splat(0xfff));
+INLINE vec advance(vec states, vec slots, vec startMask) {
+  vec start = wasm_v128_and(wasm_u32x4_shr(slots, 8), startMask);
   return wasm_i32x4_add(wasm_i32x4_mul(wasm_u32x4_shr(states, oddsTotalBits), wasm_u32x4_shr(slots, 20)), start);
 }
 
-/** Decodes one symbol in each active lane, in the context given, and returns the folded errors. */
-INLINE vec decodeLanes(States *x, RawReader *raw, const u32 *slots, vec contexts, vec active, int edge) {
-  vec slotMask = wasm_i32x4_splat(oddsTotal - 1);
-  vec low = loadSlots(slots, wasm_v128_or(wasm_i32x4_shl(wasm_u32x4_extend_low_u16x8(contexts), oddsTotalBits), wasm_v128_and(x->low, slotMask)));
-  vec high = loadSlots(slots, wasm_v128_or(wasm_i32x4_shl(wasm_u32x4_extend_high_u16x8(contexts), oddsTotalBits), wasm_v128_and(x->high, slotMask)));
-  vec nextLow = advance(x->low, low), nextHigh = advance(x->high, high);
+/** Constants for the decoding of symbols, made once per group: see opaque(). */
+typedef struct { vec slotMask, base, startMask, least, byte, plainLast, one; } SymbolConstants;
+
+INLINE SymbolConstants symbolConstants(const u32 *slots) {
+  return (SymbolConstants){
+    .slotMask = opaque(wasm_i32x4_splat((oddsTotal - 1) << 2)),
+    .base = opaque(wasm_i32x4_splat((i32)slots)),
+    .startMask = opaque(wasm_i32x4_splat(0xfff)),
+    .least = opaque(wasm_i32x4_splat(1 << 15)),
+    .byte = opaque(wasm_i32x4_splat(0xff)),
+    .plainLast = opaque(wasm_i16x8_splat(tokensPlain - 1)),
+    .one = opaque(wasm_i16x8_splat(1)),
+  };
+}
+
+/** Decodes one symbol in each active lane and returns the folded errors. `passed` is minus the context, as comparisons give it. */
+INLINE vec decodeLanes(States *x, RawReader *raw, const SymbolConstants *k, vec passed, vec active, int edge) {
+  vec tableLow = wasm_i32x4_sub(k->base, wasm_i32x4_shl(wasm_i32x4_extend_low_i16x8(passed), oddsTotalBits + 2));
+  vec tableHigh = wasm_i32x4_sub(k->base, wasm_i32x4_shl(wasm_i32x4_extend_high_i16x8(passed), oddsTotalBits + 2));
+  vec low = loadSlots(wasm_i32x4_add(tableLow, wasm_v128_and(wasm_i32x4_shl(x->low, 2), k->slotMask)));
+  vec high = loadSlots(wasm_i32x4_add(tableHigh, wasm_v128_and(wasm_i32x4_shl(x->high, 2), k->slotMask)));
+  vec nextLow = advance(x->low, low, k->startMask), nextHigh = advance(x->high, high, k->startMask);
   if (edge) {
     nextLow = wasm_v128_bitselect(nextLow, x->low, wasm_i32x4_extend_low_i16x8(active));
     nextHigh = wasm_v128_bitselect(nextHigh, x->high, wasm_i32x4_extend_high_i16x8(active));
   }
-  x->low = refillStates(nextLow, &x->at);
-  x->high = refillStates(nextHigh, &x->at);
-  vec byte = wasm_i32x4_splat(0xff);
-  vec tokens = wasm_i16x8_narrow_i32x4(wasm_v128_and(low, byte), wasm_v128_and(high, byte));
+  x->low = refillStates(nextLow, &x->at, k->least);
+  x->high = refillStates(nextHigh, &x->at, k->least);
+  vec tokens = wasm_i16x8_narrow_i32x4(wasm_v128_and(low, k->byte), wasm_v128_and(high, k->byte));
   if (edge) tokens = wasm_v128_and(tokens, active);
-  if (wasm_v128_any_true(wasm_i16x8_gt(tokens, wasm_i16x8_splat(tokensPlain - 1)))) tokens = widenTokens(raw, tokens);
+  if (wasm_v128_any_true(wasm_i16x8_gt(tokens, k->plainLast))) tokens = widenTokens(raw, tokens);
   return tokens;
 }
 
-INLINE vec unfold(vec z) {
-  return wasm_v128_xor(wasm_u16x8_shr(z, 1), wasm_i16x8_neg(wasm_v128_and(z, wasm_i16x8_splat(1))));
+INLINE vec unfold(vec z, vec one) {
+  return wasm_v128_xor(wasm_u16x8_shr(z, 1), wasm_i16x8_neg(wasm_v128_and(z, one)));
 }
 
 /**
@@ -132,27 +148,42 @@ INLINE u32 decodeCalm(States *x, u32 calm) {
   return isCalm;
 }
 
-static __attribute__((noinline)) void decodeGroup(Decoder *d, const VectorModel *model, States *x, RawReader *raw, i16 *rows, const u8 *statesEnd) {
+/** Eight steps' pixels, the newest at `now`, to the plane: step k of lane j is column k of row j, three columns back for each lane. */
+INLINE void storeBlock(const Step *now, i16 *out, i32 stride) {
+  vec v[lanes];
+  for (i32 k = 0; k < lanes; k++) v[k] = now[k - lanes + 1].own;
+  transpose(v);
+  for (i32 j = 0; j < lanes; j++) wasm_v128_store(out - lanes + 1 + j * stride, v[j]);
+}
+
+static __attribute__((noinline)) void decodeGroup(Decoder *d, const VectorModel *model, States *states, RawReader *raw, i16 *rows, const u8 *statesEnd) {
   Wave *wave = &d->wave;
   i32 columns = wave->columns, rowsHere = wave->rowsHere, last = stepLast(columns), stride = columns - lag;
-  const u32 *slots = &d->slots[0][0];
+  SymbolConstants k = symbolConstants(&d->slots[0][0]);
+  u32 calm = d->model.calm;
+  WholeSteps whole = wholeSteps(wave);
+  States x = *states; // in registers
   vec west = wave->window[windowBack - 1].own, errorWest = wave->window[windowBack - 1].error;
   for (i32 s = stepFirst; s <= last;) {
-    Step *now = wave->window + windowBack;
+    Step *past = wave->window;
     i32 until = minOf(s + windowSteps, last + 1);
-    for (; s < until; s++, now++) {
-      if (x->at > statesEnd) x->at = statesEnd; // zeros lie behind; the end will not match, and the caller sees it
+    for (; s < until; s++, past++) {
+      if (x.at > statesEnd) x.at = statesEnd; // zeros lie behind; the end will not match, and the caller sees it
       i16 *out = rows + s;
-      Unrest unrest = unrestAt(now, west, errorWest);
-      if (isWhole(wave, s)) {
+      Unrest unrest = unrestAt(past, west, errorWest);
+      if (s >= whole.from && s < whole.until) {
         vec error = wasm_i16x8_splat(0);
-        if (wasm_v128_any_true(unrest.measure) || !decodeCalm(x, d->model.calm)) {
-          vec contexts = wasm_i16x8_neg(contextsPassed(wasm_v128_xor(unrest.measure, signBits()), model->contextEdges));
-          error = unfold(decodeLanes(x, raw, slots, contexts, contexts, 0));
-          west = wasm_i16x8_add(guessAt(now, west, unrest.texture, model, 0), error);
+        if (wasm_v128_any_true(unrest.measure) || !decodeCalm(&x, calm)) {
+          vec passed = contextsPassed(wasm_v128_xor(unrest.measure, model->sign), model->contextEdges);
+          error = unfold(decodeLanes(&x, raw, &k, passed, passed, 0), k.one);
+          west = wasm_i16x8_add(guessAt(past, west, unrest.texture, model, 0), error);
         }
         errorWest = wasm_i16x8_abs(error);
-        fileAndTrail(wave, now, s, west, errorWest);
+        fileAndTrail(wave, past + windowBack, s, west, errorWest);
+        if (s < whole.blocks) {
+          if (((s - whole.from) & 7) == 7) storeBlock(past + windowBack, out, stride);
+          continue;
+        }
 #define PUT(j) wasm_v128_store16_lane(out + j * stride, west, j);
         PUT(0) PUT(1) PUT(2) PUT(3) PUT(4) PUT(5) PUT(6) PUT(7)
 #undef PUT
@@ -160,18 +191,19 @@ static __attribute__((noinline)) void decodeGroup(Decoder *d, const VectorModel 
       }
       LaneRange here = lanesAt(s, columns, rowsHere);
       vec active = laneMask(here.from, here.until);
-      vec contexts = wasm_v128_and(wasm_i16x8_neg(contextsPassed(wasm_v128_xor(unrest.measure, signBits()), model->contextEdges)), active);
-      vec error = unfold(decodeLanes(x, raw, slots, contexts, active, 1));
-      vec guess = guessAt(now, west, unrest.texture, model, wave->first);
-      west = edgePixels(now, west, s, wasm_i16x8_add(guess, error), active);
+      vec passed = wasm_v128_and(contextsPassed(wasm_v128_xor(unrest.measure, model->sign), model->contextEdges), active);
+      vec error = unfold(decodeLanes(&x, raw, &k, passed, active, 1), k.one);
+      vec guess = guessAt(past, west, unrest.texture, model, wave->first);
+      west = edgePixels(past, west, s, wasm_i16x8_add(guess, error), active);
       errorWest = wasm_i16x8_abs(error);
-      fileAndTrail(wave, now, s, west, errorWest);
+      fileAndTrail(wave, past + windowBack, s, west, errorWest);
       i16 pixels[lanes] __attribute__((aligned(16)));
       wasm_v128_store(pixels, west);
       for (i32 j = here.from; j < here.until; j++) out[j * stride] = pixels[j];
     }
     slideWindow(wave);
   }
+  *states = x;
 }
 
 /** Decodes a plane. The input must be followed by 16 readable bytes. Returns the bytes used, or -1. */

@@ -54,23 +54,38 @@ INLINE vec fold(vec error) { return wasm_v128_xor(wasm_i16x8_shl(error, 1), wasm
 typedef struct { i16 *folded, *measures; u8 *steps; } Trace;
 enum { stepLively = 0, stepFlat = 1, stepCalm = 2 };
 
+/** The next eight steps' pixels: lane j's run of eight, three columns back for each lane, turned into a vector per step. */
+INLINE void loadBlock(vec *block, const i16 *in, i32 stride) {
+  for (i32 j = 0; j < lanes; j++) block[j] = wasm_v128_load(in + j * stride);
+  transpose(block);
+}
+
 static __attribute__((noinline)) Trace traceGroup(Wave *wave, const VectorModel *model, const i16 *rows, Trace to) {
   i32 columns = wave->columns, rowsHere = wave->rowsHere, last = stepLast(columns), stride = columns - lag;
   vec west = wave->window[windowBack - 1].own, errorWest = wave->window[windowBack - 1].error;
+  WholeSteps whole = wholeSteps(wave);
+  vec block[lanes];
   for (i32 s = stepFirst; s <= last;) {
-    Step *now = wave->window + windowBack;
+    Step *past = wave->window;
     i32 until = minOf(s + windowSteps, last + 1);
-    for (; s < until; s++, now++) {
+    for (; s < until; s++, past++) {
       const i16 *in = rows + s;
-      Unrest unrest = unrestAt(now, west, errorWest);
-      if (isWhole(wave, s)) {
-        vec own = wasm_v128_load16_splat(in), error = wasm_i16x8_splat(0);
+      Unrest unrest = unrestAt(past, west, errorWest);
+      if (s >= whole.from && s < whole.until) {
+        vec own, error = wasm_i16x8_splat(0);
+        if (s < whole.blocks) {
+          i32 k = (s - whole.from) & 7;
+          if (k == 0) loadBlock(block, in, stride);
+          own = block[k];
+        } else {
+          own = wasm_v128_load16_splat(in);
 #define GET(j) own = wasm_v128_load16_lane(in + j * stride, own, j);
-        GET(1) GET(2) GET(3) GET(4) GET(5) GET(6) GET(7)
+          GET(1) GET(2) GET(3) GET(4) GET(5) GET(6) GET(7)
 #undef GET
+        }
         u8 kind = wasm_v128_any_true(unrest.measure) ? stepLively : wasm_v128_any_true(wasm_v128_xor(own, west)) ? stepFlat : stepCalm;
         if (kind != stepCalm) {
-          error = wasm_i16x8_sub(own, guessAt(now, west, unrest.texture, model, 0));
+          error = wasm_i16x8_sub(own, guessAt(past, west, unrest.texture, model, 0));
           wasm_v128_store(to.folded, fold(error));
           wasm_v128_store(to.measures, unrest.measure);
           to.folded += lanes;
@@ -79,18 +94,18 @@ static __attribute__((noinline)) Trace traceGroup(Wave *wave, const VectorModel 
         *to.steps++ = kind;
         west = own;
         errorWest = wasm_i16x8_abs(error);
-        fileAndTrail(wave, now, s, west, errorWest);
+        fileAndTrail(wave, past + windowBack, s, west, errorWest);
         continue;
       }
       LaneRange here = lanesAt(s, columns, rowsHere);
       vec active = laneMask(here.from, here.until);
       i16 pixels[lanes] __attribute__((aligned(16))), folded[lanes], measures[lanes];
       for (i32 j = here.from; j < here.until; j++) pixels[j] = in[j * stride];
-      vec own = wasm_v128_load(pixels), guess = guessAt(now, west, unrest.texture, model, wave->first);
+      vec own = wasm_v128_load(pixels), guess = guessAt(past, west, unrest.texture, model, wave->first);
       vec error = wasm_v128_and(wasm_i16x8_sub(own, guess), active);
-      west = edgePixels(now, west, s, own, active);
+      west = edgePixels(past, west, s, own, active);
       errorWest = wasm_i16x8_abs(error);
-      fileAndTrail(wave, now, s, west, errorWest);
+      fileAndTrail(wave, past + windowBack, s, west, errorWest);
       wasm_v128_store(folded, fold(error));
       wasm_v128_store(measures, unrest.measure);
       for (i32 j = here.from; j < here.until; j++) {
@@ -138,7 +153,7 @@ static __attribute__((noinline)) u8 *countSymbols(Encoder *e, const VectorModel 
   RawWriter raw = { .at = to, .bits = 0, .count = 0 };
   vec plainLast = wasm_i16x8_splat(tokensPlain - 1);
   for (u32 i = 0; i < pixels; i += 8) {
-    vec contexts = wasm_i16x8_shl(wasm_i16x8_neg(contextsPassed(wasm_v128_xor(wasm_v128_load(measures + i), signBits()), model->contextEdges)), symbolShift);
+    vec contexts = wasm_i16x8_shl(wasm_i16x8_neg(contextsPassed(wasm_v128_xor(wasm_v128_load(measures + i), model->sign), model->contextEdges)), symbolShift);
     vec z = wasm_v128_load(folded + i);
     u16 *here = symbols + i;
     if (i + 8 > pixels) {
@@ -213,6 +228,7 @@ static __attribute__((noinline)) void prepareSymbols(Encoder *e) {
     e->frequencies.top[c] = scaleContext(counts, e->frequencies.of[c], e->frequencies.mantissaBits);
     for (u32 t = 0; t < tokenCount; t++) {
       u32 frequency = e->frequencies.of[c][t];
+      if (frequency == 0) continue;
       e->symbols[c << symbolShift | t] = symbolOf(frequency, start);
       start += frequency;
     }
@@ -294,9 +310,12 @@ EXPORT("bestEncode") u32 bestEncode(i16 *plane, i32 rows, i32 columns, u8 *out, 
   fillBytes(&e->frequencies, 0, sizeof e->frequencies);
   fillBytes(e->counts, 0, sizeof e->counts);
   fillBytes(e->bins, 0, sizeof e->bins);
-  int sparse = findSparse(&e->sparse, plane, pixels);
-  if (sparse) toRanks(&e->sparse, plane, pixels);
   findRange(&e->model, plane, pixels);
+  int sparse = findSparse(&e->sparse, plane, pixels, e->model.low, e->model.high);
+  if (sparse) {
+    toRanks(&e->sparse, plane, pixels);
+    findRange(&e->model, plane, pixels);
+  }
   fitModel(&e->fit, &e->model, plane, rows, columns);
   VectorModel model;
   vectorModel(&model, &e->model);

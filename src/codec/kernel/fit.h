@@ -82,35 +82,49 @@ INLINE u32 classOf(const Model *m, u32 texture) {
 }
 
 // Unknown i multiplies x[i] - north, save at index 1, where it is the constant.
+INLINE void spreadSample(const i16 *x, float *u) {
+  vec north = wasm_i32x4_splat(x[1]);
+  for (u32 h = 0; h < regressors; h += 8) {
+    vec v = wasm_v128_load(x + h);
+    wasm_v128_store(u + h, wasm_f32x4_convert_i32x4(wasm_i32x4_sub(wasm_i32x4_extend_low_i16x8(v), north)));
+    wasm_v128_store(u + h + 4, wasm_f32x4_convert_i32x4(wasm_i32x4_sub(wasm_i32x4_extend_high_i16x8(v), north)));
+  }
+  u[1] = 1;
+}
+
+/** Adds `batch` samples of class k to its normal equations (above the diagonal), so that each sum is fetched once for all of them. */
+enum { batch = 4 };
+static void addBatch(Fit *f, u32 k, const u16 *members) {
+  float u[batch][unknowns] __attribute__((aligned(16))), weights[batch];
+  for (u32 j = 0; j < batch; j++) {
+    spreadSample(f->x[members[j]], u[j]);
+    weights[j] = 1.0f / (1.0f + (float)f->texture[members[j]]);
+  }
+  for (u32 i = 0; i <= unknowns; i++) {
+    vec by[batch];
+    float *row = i < unknowns ? f->sums[k][i] : f->sumsY[k];
+    for (u32 j = 0; j < batch; j++) {
+      float other = i < unknowns ? u[j][i] : (float)(f->y[members[j]] - f->x[members[j]][1]);
+      by[j] = wasm_f32x4_splat(weights[j] * other);
+    }
+    for (u32 part = i < unknowns ? i & ~3u : 0; part < unknowns; part += 4) {
+      vec sum = wasm_v128_load(row + part);
+      for (u32 j = 0; j < batch; j++) sum = wasm_f32x4_add(sum, wasm_f32x4_mul(by[j], wasm_v128_load(u[j] + part)));
+      wasm_v128_store(row + part, sum);
+    }
+  }
+}
+
 static __attribute__((noinline)) void accumulate(Fit *f, const Model *m) {
+  u16 waiting[classesMax][batch];
+  u32 counts[classesMax] = { 0 };
   fillBytes(f->sums, 0, sizeof f->sums + sizeof f->sumsY);
   for (u32 s = 0; s < f->count; s++) {
-    float u[unknowns] __attribute__((aligned(16)));
-    vec north = wasm_i16x8_splat(f->x[s][1]);
-    for (u32 h = 0; h < 2; h++) {
-      vec x = wasm_v128_load(f->x[s] + 8 * h);
-      vec low = wasm_i32x4_sub(wasm_i32x4_extend_low_i16x8(x), wasm_i32x4_extend_low_i16x8(north));
-      vec high = wasm_i32x4_sub(wasm_i32x4_extend_high_i16x8(x), wasm_i32x4_extend_low_i16x8(north));
-      wasm_v128_store(u + 8 * h, wasm_f32x4_convert_i32x4(low));
-      wasm_v128_store(u + 8 * h + 4, wasm_f32x4_convert_i32x4(high));
-    }
-    u[1] = 1;
     u32 k = classOf(m, f->texture[s]);
-    float weight = 1.0f / (1.0f + (float)f->texture[s]);
-    vec u0 = wasm_v128_load(u), u1 = wasm_v128_load(u + 4), u2 = wasm_v128_load(u + 8), u3 = wasm_v128_load(u + 12);
-#define ADD(to, by, part) wasm_v128_store(to, wasm_f32x4_add(wasm_v128_load(to), wasm_f32x4_mul(by, part)))
-    for (u32 i = 0; i < unknowns; i++) {
-      vec by = wasm_f32x4_splat(weight * u[i]);
-      float *row = f->sums[k][i];
-      if (i < 4) ADD(row, by, u0);
-      if (i < 8) ADD(row + 4, by, u1);
-      if (i < 12) ADD(row + 8, by, u2);
-      ADD(row + 12, by, u3);
-    }
-    vec by = wasm_f32x4_splat(weight * (float)(f->y[s] - f->x[s][1]));
-    float *row = f->sumsY[k];
-    ADD(row, by, u0); ADD(row + 4, by, u1); ADD(row + 8, by, u2); ADD(row + 12, by, u3);
-#undef ADD
+    waiting[k][counts[k]++] = (u16)s;
+    if (counts[k] < batch) continue;
+    addBatch(f, k, waiting[k]);
+    counts[k] = 0; // what waits at the end, three samples at most, is left out
   }
 }
 
@@ -169,9 +183,9 @@ INLINE u32 halfBits(i32 error) {
   return 2 * l + ((z >> 1 >> (l > 1 ? l - 2 : 0)) & (l > 1));
 }
 
-static __attribute__((noinline)) void keepBetter(Fit *f, Model *m, u32 *costs) {
+static __attribute__((noinline)) void keepBetter(Fit *f, Model *m) {
   u32 fitted[classesMax] = { 0 }, plain[classesMax] = { 0 };
-  for (u32 s = 0; s < f->count; s++) {
+  for (u32 s = 0; s < f->count; s += 2) { // half of them decide well enough
     u32 k = classOf(m, f->texture[s]);
     vec a = wasm_i32x4_dot_i16x8(wasm_v128_load(f->x[s]), wasm_v128_load(m->weights[k]));
     vec b = wasm_i32x4_dot_i16x8(wasm_v128_load(f->x[s] + 8), wasm_v128_load(m->weights[k] + 8));
@@ -182,7 +196,6 @@ static __attribute__((noinline)) void keepBetter(Fit *f, Model *m, u32 *costs) {
     plain[k] += halfBits(f->y[s] - f->x[s][median]);
   }
   for (u32 k = 0; k < m->classCount; k++) if (plain[k] <= fitted[k]) medianAlone(m, k);
-  *costs = 0;
 }
 
 static void fitModel(Fit *f, Model *m, const i16 *plane, i32 rows, i32 columns) {
@@ -201,12 +214,11 @@ static void fitModel(Fit *f, Model *m, const i16 *plane, i32 rows, i32 columns) 
     return;
   }
   accumulate(f, m);
-  u32 cost;
   for (u32 k = 0; k < m->classCount; k++) {
     solve(f, k);
     quantise(f, m, k);
   }
-  keepBetter(f, m, &cost);
+  keepBetter(f, m);
 }
 
 #endif

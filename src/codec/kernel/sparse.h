@@ -8,21 +8,18 @@
 
 typedef struct { u16 values[65536], ranks[65536]; u32 count; Odds odds[32]; } Sparse;
 
-/** Finds the values that occur. True where ranks pay: less than half of the range in use. */
-static int findSparse(Sparse *s, const i16 *plane, u32 pixels) {
-  fillBytes(s->ranks, 0, sizeof s->ranks);
-  for (u32 i = 0; i < pixels; i++) s->ranks[(u16)plane[i] ^ 0x8000] = 1;
+/** Finds the values that occur, all between low and high. True where ranks pay: less than half of the range in use. */
+static int findSparse(Sparse *s, const i16 *plane, u32 pixels, i32 low, i32 high) {
+  u32 first = (u16)low ^ 0x8000u, range = (u32)(high - low) + 1;
   s->count = 0;
-  for (u32 v = 0; v < 65536; v += 4) {
-    u64 four;
-    __builtin_memcpy(&four, s->ranks + v, 8);
-    if (four == 0) continue;
-    for (u32 j = v; j < v + 4; j++) if (s->ranks[j]) {
-      s->ranks[j] = (u16)s->count;
-      s->values[s->count++] = (u16)j;
-    }
+  if (range < 4 || range > pixels * 4) return 0;
+  fillBytes(s->ranks + first, 0, range * 2);
+  for (u32 i = 0; i < pixels; i++) s->ranks[(u16)plane[i] ^ 0x8000] = 1;
+  for (u32 v = first; v < first + range; v++) {
+    if (s->ranks[v] == 0) continue;
+    s->ranks[v] = (u16)s->count;
+    s->values[s->count++] = (u16)v;
   }
-  u32 range = (u32)(s->values[s->count - 1] - s->values[0]) + 1;
   return s->count > 1 && s->count * 2 <= range && s->count * 8 < pixels;
 }
 

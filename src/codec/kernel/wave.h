@@ -38,6 +38,7 @@ typedef struct {
 /** The model as vectors: weights in pairs, the four classes of one pair in one vector, to be picked by swizzle. */
 typedef struct {
   vec pairs[regressors / 2], round, low, high;
+  vec sign, bytes; // constants: 0x8000 in each lane; 0, 1, 2, 3 in the bytes of each
   vec classEdges[classesMax - 1], contextEdges[contextsMax - 1];
   u32 shift, contextCount;
 } VectorModel;
@@ -47,6 +48,8 @@ typedef struct { vec own, up1, up2, up3, error, errorUp1, errorUp2; } Step;
 
 // texture: the sum of differences between neighbours. measure: that and the neighbours' errors, weighted.
 typedef struct { vec texture, measure; } Unrest;
+
+INLINE vec signBits(void) { return wasm_i16x8_splat((i16)0x8000); }
 
 /** Edges are compared as signed numbers, so both sides are shifted by 0x8000; unused edges are never reached. */
 static vec edgeVector(u32 edge) { return wasm_i16x8_splat((i16)(edge ^ 0x8000)); }
@@ -63,6 +66,8 @@ static void vectorModel(VectorModel *v, const Model *m) {
   v->round = wasm_v128_load(m->rounds);
   v->low = wasm_i16x8_splat(m->low);
   v->high = wasm_i16x8_splat(m->high);
+  v->sign = signBits();
+  v->bytes = wasm_i32x4_splat(0x03020100);
   v->shift = m->shift;
   v->contextCount = m->contextCount;
   for (u32 i = 0; i + 1 < classesMax; i++) v->classEdges[i] = edgeVector(i + 1 < m->classCount ? m->classEdges[i] : 0xffff);
@@ -77,46 +82,46 @@ INLINE vec medianGuess(vec west, vec north, vec northWest) {
   return wasm_i16x8_max(wasm_i16x8_min(plane, wasm_i16x8_max(west, north)), wasm_i16x8_min(west, north));
 }
 
-INLINE vec signBits(void) { return wasm_i16x8_splat((i16)0x8000); }
-
 /** How many of the three class edges each lane of `shifted` (a texture ^ 0x8000) is above, negated. */
 INLINE vec classesPassed(vec shifted, const vec *edges) {
-  return wasm_i16x8_add(wasm_i16x8_add(wasm_i16x8_gt(shifted, edges[0]), wasm_i16x8_gt(shifted, edges[1])), wasm_i16x8_gt(shifted, edges[2]));
+  return opaque(wasm_i16x8_add(opaque(wasm_i16x8_add(wasm_i16x8_gt(shifted, edges[0]), wasm_i16x8_gt(shifted, edges[1]))), wasm_i16x8_gt(shifted, edges[2])));
 }
 
 /** The same for the fifteen context edges, summed as a tree, because the next symbol waits for it. */
 INLINE vec contextsPassed(vec shifted, const vec *edges) {
 #define PASSED(k) wasm_i16x8_gt(shifted, edges[k])
-#define FOUR(k) wasm_i16x8_add(wasm_i16x8_add(PASSED(k), PASSED(k + 1)), wasm_i16x8_add(PASSED(k + 2), PASSED(k + 3)))
-  vec last = wasm_i16x8_add(wasm_i16x8_add(PASSED(12), PASSED(13)), PASSED(14));
-  return wasm_i16x8_add(wasm_i16x8_add(FOUR(0), FOUR(4)), wasm_i16x8_add(FOUR(8), last));
+#define FOUR(k) opaque(wasm_i16x8_add(opaque(wasm_i16x8_add(PASSED(k), PASSED(k + 1))), wasm_i16x8_add(PASSED(k + 2), PASSED(k + 3))))
+  vec last = opaque(wasm_i16x8_add(opaque(wasm_i16x8_add(PASSED(12), PASSED(13))), PASSED(14)));
+  return opaque(wasm_i16x8_add(opaque(wasm_i16x8_add(FOUR(0), FOUR(4))), wasm_i16x8_add(FOUR(8), last)));
 #undef FOUR
 #undef PASSED
 }
 
+// Steps are reached from the oldest in the window, since the engine adds positive offsets to an address for nothing.
+#define AGO(steps) past[windowBack - (steps)]
+
 /** How restless the neighbours are (west and its error come in registers, being the newest). */
-INLINE Unrest unrestAt(const Step *now, vec w, vec errorWest) {
-  vec ne = now[-2].up1, n = now[-3].up1, nw = now[-4].up1;
+INLINE Unrest unrestAt(const Step *past, vec w, vec errorWest) {
+  vec ne = AGO(2).up1, n = AGO(3).up1, nw = AGO(4).up1;
   vec texture = wasm_u16x8_add_sat(wasm_u16x8_add_sat(distance(n, nw), distance(n, ne)),
-                                   wasm_u16x8_add_sat(distance(n, now[-6].up2), distance(ne, now[-5].up2)));
-  texture = wasm_u16x8_add_sat(texture, wasm_u16x8_add_sat(distance(w, nw), distance(w, now[-2].own)));
-  vec e = wasm_u16x8_add_sat(errorWest, now[-3].errorUp1);
-  vec farther = wasm_u16x8_add_sat(wasm_u16x8_add_sat(now[-2].errorUp1, now[-4].errorUp1), wasm_u16x8_add_sat(now[-2].error, now[-6].errorUp2));
+                                   wasm_u16x8_add_sat(distance(n, AGO(6).up2), distance(ne, AGO(5).up2)));
+  texture = wasm_u16x8_add_sat(texture, wasm_u16x8_add_sat(distance(w, nw), distance(w, AGO(2).own)));
+  vec e = wasm_u16x8_add_sat(errorWest, AGO(3).errorUp1);
+  vec farther = wasm_u16x8_add_sat(wasm_u16x8_add_sat(AGO(2).errorUp1, AGO(4).errorUp1), wasm_u16x8_add_sat(AGO(2).error, AGO(6).errorUp2));
   vec measure = wasm_u16x8_add_sat(wasm_u16x8_add_sat(e, e), wasm_u16x8_add_sat(farther, texture));
   return (Unrest){ texture, measure };
 }
 
 /** The guess for each lane's pixel. */
-INLINE vec guessAt(const Step *now, vec w, vec texture, const VectorModel *model, int firstGroup) {
-  vec ww = now[-2].own, w3 = now[-3].own;
-  vec ne2 = now[-1].up1, ne = now[-2].up1, n = now[-3].up1, nw = now[-4].up1, nww = now[-5].up1, nw3 = now[-6].up1;
-  vec nne2 = now[-4].up2, nne = now[-5].up2, nn = now[-6].up2, nnw = now[-7].up2, nnw2 = now[-8].up2;
-  vec n3 = now[-9].up3;
+INLINE vec guessAt(const Step *past, vec w, vec texture, const VectorModel *model, int firstGroup) {
+  vec ww = AGO(2).own, w3 = AGO(3).own;
+  vec ne2 = AGO(1).up1, ne = AGO(2).up1, n = AGO(3).up1, nw = AGO(4).up1, nww = AGO(5).up1, nw3 = AGO(6).up1;
+  vec nne2 = AGO(4).up2, nne = AGO(5).up2, nn = AGO(6).up2, nnw = AGO(7).up2, nnw2 = AGO(8).up2;
+  vec n3 = AGO(9).up3;
   vec median = medianGuess(w, n, nw);
-  vec class = wasm_i16x8_neg(classesPassed(wasm_v128_xor(texture, signBits()), model->classEdges));
-  vec four = wasm_i32x4_splat(0x03020100);
-  vec pickLow = wasm_i8x16_add(wasm_i16x8_shl(wasm_i8x16_shuffle(class, class, 0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6), 2), four);
-  vec pickHigh = wasm_i8x16_add(wasm_i16x8_shl(wasm_i8x16_shuffle(class, class, 8, 8, 8, 8, 10, 10, 10, 10, 12, 12, 12, 12, 14, 14, 14, 14), 2), four);
+  vec class = wasm_i16x8_neg(classesPassed(wasm_v128_xor(texture, model->sign), model->classEdges));
+  vec pickLow = wasm_i8x16_add(wasm_i16x8_shl(wasm_i8x16_shuffle(class, class, 0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6), 2), model->bytes);
+  vec pickHigh = wasm_i8x16_add(wasm_i16x8_shl(wasm_i8x16_shuffle(class, class, 8, 8, 8, 8, 10, 10, 10, 10, 12, 12, 12, 12, 14, 14, 14, 14), 2), model->bytes);
   vec sumLow = wasm_i8x16_swizzle(model->round, pickLow), sumHigh = wasm_i8x16_swizzle(model->round, pickHigh);
 #define LOW(index, a, b) wasm_i32x4_dot_i16x8(wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11), wasm_i8x16_swizzle(model->pairs[index], pickLow))
 #define HIGH(index, a, b) wasm_i32x4_dot_i16x8(wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15), wasm_i8x16_swizzle(model->pairs[index], pickHigh))
@@ -190,9 +195,28 @@ INLINE LaneRange lanesAt(i32 s, i32 columns, i32 rowsHere) {
   return (LaneRange){ from, minOf(s / lag + 1, rowsHere) };
 }
 
-/** Whether all eight lanes stand on a pixel; never in the first group, whose first rows are guessed otherwise. */
-INLINE int isWhole(const Wave *wave, i32 s) {
-  return s >= lag * (lanes - 1) && s < wave->columns && wave->rowsHere == lanes && !wave->first;
+/**
+ * The whole steps, at which all eight lanes stand on a pixel: from .. until - 1. There are none in the first group, whose first rows
+ * are guessed otherwise. Up to `blocks` they come in blocks of eight, whose 64 pixels move to and from the plane as eight by eight.
+ */
+typedef struct { i32 from, until, blocks; } WholeSteps;
+INLINE WholeSteps wholeSteps(const Wave *wave) {
+  i32 from = lag * (lanes - 1), until = wave->rowsHere == lanes && !wave->first ? maxOf(from, wave->columns) : from;
+  return (WholeSteps){ from, until, from + ((until - from) & ~7) };
+}
+
+/** Eight vectors of eight: rows become columns. */
+INLINE void transpose(vec *v) {
+#define LOW(a, b) wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define HIGH(a, b) wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+  vec a0 = LOW(v[0], v[4]), a1 = HIGH(v[0], v[4]), a2 = LOW(v[1], v[5]), a3 = HIGH(v[1], v[5]);
+  vec a4 = LOW(v[2], v[6]), a5 = HIGH(v[2], v[6]), a6 = LOW(v[3], v[7]), a7 = HIGH(v[3], v[7]);
+  vec b0 = LOW(a0, a4), b1 = HIGH(a0, a4), b2 = LOW(a1, a5), b3 = HIGH(a1, a5);
+  vec b4 = LOW(a2, a6), b5 = HIGH(a2, a6), b6 = LOW(a3, a7), b7 = HIGH(a3, a7);
+  v[0] = LOW(b0, b4); v[1] = HIGH(b0, b4); v[2] = LOW(b1, b5); v[3] = HIGH(b1, b5);
+  v[4] = LOW(b2, b6); v[5] = HIGH(b2, b6); v[6] = LOW(b3, b7); v[7] = HIGH(b3, b7);
+#undef HIGH
+#undef LOW
 }
 
 /** Lane masks for an edge step: which lanes stand on a pixel, and which have not yet reached column 0. */
@@ -202,9 +226,9 @@ INLINE vec laneMask(i32 from, i32 until) {
 }
 
 /** At the edges: a lane left of the plane takes its north-east pixel, one right of it (or below) its west one. */
-INLINE vec edgePixels(const Step *now, vec west, i32 s, vec pixels, vec active) {
+INLINE vec edgePixels(const Step *past, vec west, i32 s, vec pixels, vec active) {
   i32 begun = s < 0 ? 0 : minOf(s / lag + 1, lanes);
-  vec outside = wasm_v128_bitselect(west, now[-2].up1, laneMask(0, begun));
+  vec outside = wasm_v128_bitselect(west, AGO(2).up1, laneMask(0, begun));
   return wasm_v128_bitselect(pixels, outside, active);
 }
 
