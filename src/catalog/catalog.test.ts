@@ -1,12 +1,17 @@
+import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { type PostgresStart, startPostgres } from '../../tests/support/postgres.ts';
-import { migrate, openPostgres, openSql, openSqlite, type Sql } from '../sql/index.ts';
+import { SeededRandom } from '../base/index.ts';
+import { dumpTables, migrate, openPostgres, openSql, openSqlite, type Sql, type TableClass } from '../sql/index.ts';
+import { Catalog } from './catalog.ts';
 import { catalogConformance, checkOrderOfArrival, type OpenEmpty } from './catalog-conformance.ts';
 import { catalogMigrations } from './migrations.ts';
+import { catalogTables } from './tables.ts';
+import { TrialChanges } from './trial-changes.ts';
 
 let folder = '';
 let count = 0;
@@ -59,4 +64,18 @@ describe('with a PostgreSQL server', { skip: 'skip' in server ? server.skip : fa
   };
   catalogConformance('PostgreSQL', openEmpty);
   anyOrder('PostgreSQL', openEmpty, 5);
+
+  test('PostgreSQL: two machines that apply at once end in the same tables as one', async () => {
+    const changes = new TrialChanges(new SeededRandom(21)).some(200);
+    const classes: TableClass[] = ['fact', 'site', 'cache'];
+    const alone = await openEmpty();
+    await new Catalog(alone).applyBatch(changes, []);
+    const first = await openEmpty();
+    const second = await openPostgres({ url: server.url, schema: schemas[schemas.length - 1] as string });
+    const [one, two] = [new Catalog(first), new Catalog(second)];
+    const batches = Array.from({ length: 20 }, (_, index) => changes.slice(10 * index, 10 * index + 10));
+    await Promise.all(batches.map((batch, index) => (index % 2 === 0 ? one : two).applyBatch(batch, [])));
+    assert.deepEqual(await dumpTables(second, catalogTables, classes), await dumpTables(alone, catalogTables, classes));
+    for (const sql of [alone, first, second]) await sql.close();
+  });
 });
