@@ -139,3 +139,27 @@ async function tolerate<T>(work: () => Promise<T>): Promise<T | undefined> {
     return undefined;
   }
 }
+
+/** Fails one step after another, once and from then on, until a life passes untouched. How many lives that took. */
+export async function sweepFaults(options: {
+  readonly seed: number;
+  readonly disks: number;
+  readonly kind: SimFaultKind;
+  readonly first: number;
+  readonly stride: number;
+}): Promise<number> {
+  const { seed, disks, kind } = options;
+  let runs = 0;
+  for (const persistent of kind === 'short' ? [false] : [false, true]) {
+    for (let step = options.first; ; step += options.stride) {
+      runs += 1;
+      try {
+        if (!(await runWithFault({ seed, disks, kind, persistent, step }))) break;
+      } catch (cause) {
+        const how = persistent ? 'from then on' : 'once';
+        throw new Error(`seed ${seed}: ${kind} at step ${step} of one of ${disks} disks, ${how}`, { cause });
+      }
+    }
+  }
+  return runs;
+}
