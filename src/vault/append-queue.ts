@@ -16,7 +16,8 @@ import {
   type RecordId,
   type WriterId,
 } from '../base/index.ts';
-import { commitSizeBytes, isFactKind, type PackClassName } from '../format/index.ts';
+import { cipherNumber, releaseBytes } from '../codec/index.ts';
+import { commitSizeBytes, isFactKind, type PackClassName, recordKind } from '../format/index.ts';
 import type { Draft } from './draft.ts';
 import type { VaultLimits } from './limits.ts';
 import type { MirrorFault, PackWriter } from './pack-writer.ts';
@@ -260,6 +261,7 @@ export class AppendQueue {
       return;
     }
     const own = records.filter((record) => record.id.writer === this.options.writer);
+    for (const record of own) releaseContent(record);
     const group: DurableGroup = {
       writer: this.options.writer,
       sequence: own.at(-1)?.id.sequence,
@@ -309,4 +311,9 @@ export class AppendQueue {
     if (error === undefined) waiting.resolve();
     else waiting.reject(error);
   }
+}
+
+/** Ciphertext of content is on the disks now and nobody else's: its memory goes back at once, not when a collection finds it. */
+function releaseContent(record: MadeRecord): void {
+  if (record.kind === recordKind.chunk && record.cipher !== cipherNumber.none) releaseBytes(record.body);
 }
