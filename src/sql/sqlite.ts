@@ -29,6 +29,24 @@ const busyTimeoutMs = 2000;
 /** 8 MiB of WAL before it is carried over: some 50 ms of disk work at a time, and what a start after a crash reads again. */
 const walPagesMax = 2048;
 
+/** V8 keeps arrays up to this size inside its own heap. */
+const bytesOnHeapMax = 64;
+
+/**
+ * Values as they are bound quickest. Binding a small array moves it out of V8's heap, 1.2 us each; a copy in Node's pool of buffers is
+ * outside already and costs a tenth of that.
+ */
+function bound(values: readonly SqlValue[]): SqlValue[] {
+  const out = values.slice();
+  for (let index = 0; index < out.length; index += 1) {
+    const value = out[index];
+    if (value instanceof Uint8Array && value.byteLength <= bytesOnHeapMax && value.byteLength > 0) {
+      out[index] = Buffer.from(value);
+    }
+  }
+  return out;
+}
+
 class SqliteConnection {
   readonly #db: DatabaseSync;
   readonly #plain: StatementCache<StatementSync>;
@@ -47,7 +65,7 @@ class SqliteConnection {
   all(text: string, values: readonly SqlValue[], integers: SqlIntegers): unknown[] {
     try {
       const statement = integers === 'bigint' ? this.#bigints.get(text) : this.#plain.get(text);
-      return statement.all(...(values as SqlValue[]));
+      return statement.all(...bound(values));
     } catch (error) {
       throw sqliteError(error, text);
     }
@@ -56,7 +74,7 @@ class SqliteConnection {
   one(text: string, values: readonly SqlValue[], integers: SqlIntegers): unknown {
     try {
       const statement = integers === 'bigint' ? this.#bigints.get(text) : this.#plain.get(text);
-      return statement.get(...(values as SqlValue[]));
+      return statement.get(...bound(values));
     } catch (error) {
       throw sqliteError(error, text);
     }
@@ -64,7 +82,7 @@ class SqliteConnection {
 
   run(text: string, values: readonly SqlValue[]): number {
     try {
-      return Number(this.#plain.get(text).run(...(values as SqlValue[])).changes);
+      return Number(this.#plain.get(text).run(...bound(values)).changes);
     } catch (error) {
       throw sqliteError(error, text);
     }
@@ -74,7 +92,7 @@ class SqliteConnection {
     try {
       const statement = this.#plain.get(text);
       let changes = 0;
-      for (const row of rows) changes += Number(statement.run(...(row as SqlValue[])).changes);
+      for (const row of rows) changes += Number(statement.run(...bound(row)).changes);
       return changes;
     } catch (error) {
       throw sqliteError(error, text);
@@ -85,8 +103,8 @@ class SqliteConnection {
   compiled(text: string, values: readonly SqlValue[]): { rows: unknown[]; changes: number } {
     try {
       const statement = this.#plain.get(text);
-      if (statement.columns().length > 0) return { rows: statement.all(...(values as SqlValue[])), changes: 0 };
-      return { rows: [], changes: Number(statement.run(...(values as SqlValue[])).changes) };
+      if (statement.columns().length > 0) return { rows: statement.all(...bound(values)), changes: 0 };
+      return { rows: [], changes: Number(statement.run(...bound(values)).changes) };
     } catch (error) {
       throw sqliteError(error, text);
     }
