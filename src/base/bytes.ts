@@ -67,7 +67,8 @@ export function roundUp(value: number, unit: number): number {
 }
 
 const utf8Encoder = new TextEncoder();
-const utf8Decoder = new TextDecoder('utf-8', { fatal: true });
+// A byte order mark is a character like any other: a decoder that swallows it would alter a key.
+const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function utf8Bytes(text: string): Uint8Array {
   return utf8Encoder.encode(text);

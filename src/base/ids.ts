@@ -77,7 +77,9 @@ const recordForm = /^([0-9a-f]{32})\.(\d{1,20})$/;
 export function parseRecordIdText(text: string): RecordId | undefined {
   const match = recordForm.exec(text);
   if (match === null) return undefined;
-  return { writer: match[1] as WriterId, sequence: BigInt(match[2] as string) };
+  const sequence = BigInt(match[2] as string);
+  if (sequence > 0xffff_ffff_ffff_ffffn) return undefined;
+  return { writer: match[1] as WriterId, sequence };
 }
 
 export function sameRecord(a: RecordId, b: RecordId): boolean {

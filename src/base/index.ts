@@ -1,6 +1,6 @@
 // base: ids, bytes, assertions, errors, clock, randomness, budgets. Imports nothing of ours; everything else imports it.
 
-export { assert, AssertionFault, defined, never } from './assert.ts';
+export { AssertionFault, assert, defined, never } from './assert.ts';
 export { Budget } from './budget.ts';
 export {
   base64Of,

@@ -24,8 +24,8 @@ import { type OpenIndex, runsOf } from './open-index.ts';
 import { PackCopy, type ReadRecord } from './pack-copy.ts';
 import type { PackKeeper } from './pack-keeper.ts';
 import {
-  footersFolder,
   footerSuffix,
+  footersFolder,
   openFolder,
   openPath,
   packOfName,
@@ -37,8 +37,8 @@ import type { Register, Run } from './register.ts';
 import type { Shelf } from './shelf.ts';
 import type { StoreDisk } from './store-disk.ts';
 import { copiesOf, replaceStray } from './stray-copies.ts';
-import { isFooterWhole } from './verify-pack.ts';
 import { scanTail, type TailCopy, type TailLoss } from './tail-scan.ts';
+import { isFooterWhole } from './verify-pack.ts';
 import { Window, walkRecords } from './walk.ts';
 
 /** Takes fact records, checked but not opened, in the order of their packs. */

@@ -6,8 +6,8 @@
 
 import {
   bytesOfId,
-  defined,
   type DiskId,
+  defined,
   type HybridTime,
   idOfBytes,
   type PackId,

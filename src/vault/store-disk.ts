@@ -7,9 +7,9 @@ import {
   ArchiveError,
   type ArchiveId,
   type DiskId,
+  hexOf,
   isHex128,
   type Random,
-  hexOf,
   utf8Bytes,
   utf8Text,
 } from '../base/index.ts';

@@ -10,8 +10,8 @@ import {
   bytesEqual,
   type Clock,
   type DiskId,
-  hexOf,
   type HybridClock,
+  hexOf,
   type PackId,
   type Random,
   type RecordId,
@@ -337,4 +337,5 @@ export class Vault {
 }
 
 type ContentGroup = ConstructorParameters<typeof ContentWriter>[1];
+
 export type { Content };

@@ -147,7 +147,8 @@ async function verifyFooter(read: Read, locator: Locator, kind: PlacementKind, n
     );
     for await (const each of walkRecords({ window, from, to, bodies: () => true })) {
       if (each.kind === 'damage') noteExact('footer', each.offset, each.sizeBytes);
-      else if (each.kind === 'record') noteRecord(each, (_, offset, sizeBytes) => noteExact('footer', offset, sizeBytes));
+      else if (each.kind === 'record')
+        noteRecord(each, (_, offset, sizeBytes) => noteExact('footer', offset, sizeBytes));
     }
     if (!exact) note('footer', from, locator.footerSizeBytes);
   }
@@ -168,7 +169,9 @@ export async function isFooterWhole(file: DiskFile, locator: Locator): Promise<b
 
 function rethrowUnlessDamage(error: unknown): void {
   const fault = toArchiveError(error, 'INTERNAL', 'verification failed');
-  const damage = ['DISK_IO', 'PACK_CORRUPT', 'PACK_TRUNCATED', 'PACK_NEWER', 'RECORD_CORRUPT'].some((code) => fault.code === code);
+  const damage = ['DISK_IO', 'PACK_CORRUPT', 'PACK_TRUNCATED', 'PACK_NEWER', 'RECORD_CORRUPT'].some(
+    (code) => fault.code === code,
+  );
   if (!damage) throw fault;
 }
 

@@ -122,7 +122,14 @@ export async function* walkRecords(options: WalkOptions): AsyncGenerator<Walked>
     }
     const end = offset + recordSpanBytes(head);
     if (!options.bodies(head)) {
-      yield { kind: 'record', offset, head: ownHead(head), body: new Uint8Array(0), bodyGood: end <= options.to, paddingGood: true };
+      yield {
+        kind: 'record',
+        offset,
+        head: ownHead(head),
+        body: new Uint8Array(0),
+        bodyGood: end <= options.to,
+        paddingGood: true,
+      };
       offset = end;
       continue;
     }

@@ -8,7 +8,12 @@ test('after a power cut at a step of a life, what was acknowledged is there and 
 });
 
 test('a recovery that is cut off itself is begun anew and ends the same', async () => {
-  await sweepCuts({ life: { seed: 2, disks: 2 }, cuts: cutsOf({ first: 40, stride: 60 }), states: 'one', recoverCuts: 3 });
+  await sweepCuts({
+    life: { seed: 2, disks: 2 },
+    cuts: cutsOf({ first: 40, stride: 60 }),
+    states: 'one',
+    recoverCuts: 3,
+  });
 });
 
 test('one disk keeps its promises alone', async () => {

@@ -148,11 +148,22 @@ export async function checkAfter(options: AfterOptions): Promise<number> {
   let machine = cut.machine.reboot(options.survive, seed);
   let database = await databaseOf(options);
   let starts = 0;
-  const open = async (on: SimMachine, more: { everything?: boolean; disks?: SimMachine['disks'] } = {}): Promise<SimArchive> => {
+  const open = async (
+    on: SimMachine,
+    more: { everything?: boolean; disks?: SimMachine['disks'] } = {},
+  ): Promise<SimArchive> => {
     starts += 1;
     const disks = more.disks ?? on.disks;
     const storage = { copies: life.disks, whenFewer: 'accept' } as const;
-    return SimArchive.open({ disks, database, seed: seed * 131 + starts * 7 + 3, limits, cipher, storage, everything: more.everything ?? everything });
+    return SimArchive.open({
+      disks,
+      database,
+      seed: seed * 131 + starts * 7 + 3,
+      limits,
+      cipher,
+      storage,
+      everything: more.everything ?? everything,
+    });
   };
   for (const step of options.recoverCuts ?? []) {
     machine.crashAt = step;
@@ -191,10 +202,16 @@ export async function checkAfter(options: AfterOptions): Promise<number> {
     const found = await second.badCopies();
     if (!cut.damaged) assert.deepEqual(found, [], 'verification finds nothing wrong');
     const reports = await second.repair();
-    assert.deepEqual(reports.filter((report) => report.outcome !== 'mended'), [], 'repair mends all');
+    assert.deepEqual(
+      reports.filter((report) => report.outcome !== 'mended'),
+      [],
+      'repair mends all',
+    );
     assert.deepEqual(await second.badCopies(), [], 'every copy is good');
     for (const pack of await second.packs()) {
-      const good = (await second.vault.register.placementsOf(pack)).filter((each) => each.kind === 'pack' && each.state === 'good');
+      const good = (await second.vault.register.placementsOf(pack)).filter(
+        (each) => each.kind === 'pack' && each.state === 'good',
+      );
       assert.equal(good.length, life.disks, 'every pack has the copies that were asked for');
     }
   }
@@ -227,6 +244,12 @@ async function checkWhole(archive: SimArchive, ledger: Ledger, state: DatabaseSt
 }
 
 /** The state a cut was checked in, for whoever must replay it. */
-export function describeCut(options: { seed: number; step: number; steps: number; state: string; survive: string }): string {
+export function describeCut(options: {
+  seed: number;
+  step: number;
+  steps: number;
+  state: string;
+  survive: string;
+}): string {
   return `seed ${options.seed}, cut at step ${options.step} of ${options.steps}, database ${options.state}, ${options.survive} of the unsynced survives`;
 }

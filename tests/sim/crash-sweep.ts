@@ -1,6 +1,6 @@
 // Sweeps of power cuts over a life (crash-scenario.ts): which cuts, in which states, and what to say when one breaks a promise.
 
-import { type LifeOptions, checkAfter, databaseStates, describeCut, live } from './crash-scenario.ts';
+import { checkAfter, databaseStates, describeCut, type LifeOptions, live } from './crash-scenario.ts';
 
 export type SweepOptions = {
   readonly life: LifeOptions;

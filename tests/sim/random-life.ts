@@ -11,10 +11,21 @@ import { Ledger, SimArchive } from './sim-archive.ts';
 import { SimDatabase, type SimSnapshot } from './sim-database.ts';
 import { SimMachine } from './sim-machine.ts';
 
-export type LifeReport = { readonly seed: number; readonly steps: number; readonly acts: Map<string, number>; readonly stored: number };
+export type LifeReport = {
+  readonly seed: number;
+  readonly steps: number;
+  readonly acts: Map<string, number>;
+  readonly stored: number;
+};
 
 const disks = 2;
-const limits = { packBytesMax: 256 * 1024, groupBytesMax: 64 * 1024, readAheadMax: 2, readFilesMax: 3, indexPagesMax: 2 };
+const limits = {
+  packBytesMax: 256 * 1024,
+  groupBytesMax: 64 * 1024,
+  readAheadMax: 2,
+  readFilesMax: 3,
+  indexPagesMax: 2,
+};
 
 export class RandomLife {
   readonly acts = new Map<string, number>();
@@ -127,7 +138,9 @@ export class RandomLife {
   async #put(): Promise<void> {
     this.#count += 1;
     const name = `content ${this.#count}`;
-    const parts = Array.from({ length: this.#random.below(4) }, () => this.#random.bytes(1 + this.#random.below(30_000)));
+    const parts = Array.from({ length: this.#random.below(4) }, () =>
+      this.#random.bytes(1 + this.#random.below(30_000)),
+    );
     await this.#ledger.store(this.#one(), name, parts);
   }
 
@@ -181,7 +194,8 @@ export class RandomLife {
 
   async #afterCut(): Promise<void> {
     const old = this.#data();
-    const state = (['committed', 'durable', 'durable', 'missing', 'older'] as const)[this.#random.below(5)] ?? 'durable';
+    const state =
+      (['committed', 'durable', 'durable', 'missing', 'older'] as const)[this.#random.below(5)] ?? 'durable';
     this.#trace.push(`(${state})`);
     this.#mustLook ||= state === 'missing' || state === 'older';
     if (state === 'committed' || state === 'durable') {

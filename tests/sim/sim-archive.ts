@@ -11,8 +11,8 @@ import {
   ManualClock,
   type PackId,
   parseRecordIdText,
-  recordIdText,
   type RecordId,
+  recordIdText,
   SeededRandom,
   sha256,
   utf8Bytes,
@@ -113,10 +113,10 @@ export class SimArchive {
     this.facts += facts.length;
     await this.#options.database.sql.transaction(async (tx) => {
       for (const { id, plain } of facts)
-        await tx.run('INSERT INTO sim_facts (id, plain) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET plain = excluded.plain', [
-          recordIdText(id),
-          plain,
-        ]);
+        await tx.run(
+          'INSERT INTO sim_facts (id, plain) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET plain = excluded.plain',
+          [recordIdText(id), plain],
+        );
     });
   }
 
@@ -182,7 +182,10 @@ export class SimArchive {
       }
       await vault.copyRecords('archive', records, facts);
     }
-    const into = vault.livePacks().filter((live) => live.class === 'archive').map((live) => live.pack);
+    const into = vault
+      .livePacks()
+      .filter((live) => live.class === 'archive')
+      .map((live) => live.pack);
     await vault.sealOpen('all');
     for await (const report of vault.care.verifyAll(noPace, into)) {
       if (report.problems.length > 0 || report.gone) return;
@@ -228,7 +231,9 @@ export class SimArchive {
     const bad: string[] = [];
     for await (const report of this.vault.care.verifyAll(noPace)) {
       if (report.gone || report.problems.length > 0)
-        bad.push(`${report.pack}/${report.kind}/${report.disk}: ${report.gone ? 'gone' : JSON.stringify(report.problems)}`);
+        bad.push(
+          `${report.pack}/${report.kind}/${report.disk}: ${report.gone ? 'gone' : JSON.stringify(report.problems)}`,
+        );
     }
     return bad;
   }
