@@ -5,7 +5,8 @@
 
 #include "prefix.h"
 
-enum { streams = 4, symbolShiftFast = 8 };
+// A slot's low six bits are all that a 64-bit shift looks at, so a slot serves as its own shift count.
+enum { streams = 4, symbolShiftFast = 8, slotShift = 6 };
 
 typedef struct {
   u32 counts[2][fastContextsMax << symbolShiftFast];
@@ -16,7 +17,7 @@ typedef struct {
 } FastEncoder;
 
 typedef struct {
-  u16 slots[fastContextsMax << codeBitsMax]; // token << 4 | length; length 0 where no code leads
+  u16 slots[fastContextsMax << codeBitsMax]; // token << slotShift | length; length 0 where no code leads
   u8 lengths[fastContextsMax][fastTokens];
 } FastDecoder;
 
@@ -104,12 +105,12 @@ static u8 *putTables(FastEncoder *e, u32 contextCount, u8 *out) {
   return out;
 }
 
-typedef struct { u8 *at; u64 bits; u32 count; } BitWriter;
+typedef struct { u8 *at; u64 bits, count; } BitWriter;
 
 INLINE void flush(BitWriter *w) {
   __builtin_memcpy(w->at, &w->bits, 8);
-  u32 bytes = w->count >> 3;
-  w->at += bytes;
+  u64 bytes = w->count >> 3;
+  w->at += (u32)bytes;
   w->bits >>= bytes * 8;
   w->count &= 7;
 }
@@ -127,26 +128,28 @@ static __attribute__((noinline)) void putWide(BitWriter *w, const u32 *codes, u3
   flush(w);
 }
 
+/** One stream's four codes of the next sixteen samples: at most 11 bits each on top of at most 7, so no flush between. */
+INLINE void writeFour(BitWriter *writer, const u32 *codes, const u16 *symbols) {
+  BitWriter w = *writer;
+  for (u32 j = 0; j < 16; j += streams) putCode(&w, codes[symbols[j]]);
+  flush(&w);
+  *writer = w;
+}
+
+// Stream after stream, so that one writer's numbers fit the registers; the processor overlaps them by itself.
 static __attribute__((noinline)) void writeRow(BitWriter *writers, const u32 *codes, const u16 *symbols, const u16 *z, u32 count) {
-  BitWriter a = writers[0], b = writers[1], c = writers[2], d = writers[3];
   u32 i = 0;
   for (; i + 16 <= count; i += 16) {
     vec any = wasm_u16x8_max(wasm_v128_load(z + i), wasm_v128_load(z + i + 8));
     if (wasm_v128_any_true(wasm_u16x8_gt(any, wasm_i16x8_splat(fastPlain - 1)))) {
-      for (u32 j = i; j < i + 16; j += 4) {
-        putWide(&a, codes, symbols[j], z[j]); putWide(&b, codes, symbols[j + 1], z[j + 1]);
-        putWide(&c, codes, symbols[j + 2], z[j + 2]); putWide(&d, codes, symbols[j + 3], z[j + 3]);
-      }
+      for (u32 j = i; j < i + 16; j++) putWide(writers + (j & 3), codes, symbols[j], z[j]);
       continue;
     }
-    // Four codes of at most 11 bits each on top of at most 7: no flush between.
-    for (u32 j = i; j < i + 16; j += 4) {
-      putCode(&a, codes[symbols[j]]); putCode(&b, codes[symbols[j + 1]]);
-      putCode(&c, codes[symbols[j + 2]]); putCode(&d, codes[symbols[j + 3]]);
-    }
-    flush(&a); flush(&b); flush(&c); flush(&d);
+    writeFour(writers, codes, symbols + i);
+    writeFour(writers + 1, codes, symbols + i + 1);
+    writeFour(writers + 2, codes, symbols + i + 2);
+    writeFour(writers + 3, codes, symbols + i + 3);
   }
-  writers[0] = a; writers[1] = b; writers[2] = c; writers[3] = d;
   for (; i < count; i++) putWide(writers + (i & 3), codes, symbols[i], z[i]);
 }
 
@@ -202,40 +205,60 @@ EXPORT("fastEncode") u32 fastEncode(const u8 *in, u32 rows, u32 rowSamples, u32 
   return (u32)(at - out);
 }
 
-typedef struct { const u8 *at; u64 bits; u32 count; } BitReader;
+// Of count only the low six bits hold: whole slots are taken from it.
+typedef struct { const u8 *at; u64 bits, count; } BitReader;
 
 INLINE void pull(BitReader *r) {
-  r->bits |= readU64(r->at) << r->count;
-  r->at += (63 - r->count) >> 3;
-  r->count |= 56;
+  u64 count = r->count & 63;
+  r->bits |= readU64(r->at) << count;
+  r->at += (u32)((63 - count) >> 3);
+  r->count = count | 56;
 }
-static __attribute__((noinline)) u32 getWide(BitReader *r, u32 token) {
+INLINE u32 getToken(BitReader *r, const u16 *slots, u32 context) {
+  u64 slot = slots[context | ((u32)r->bits & (codeSlots - 1))];
+  r->bits >>= slot & 63;
+  r->count -= slot;
+  return (u32)slot >> slotShift;
+}
+typedef struct { BitReader reader; u32 z; } WideRead;
+static __attribute__((noinline)) void getWide(WideRead *w, u32 token) {
+  BitReader *r = &w->reader;
   pull(r);
-  u32 count = fastRawBits(token), z = fastBase(token) + ((u32)r->bits & ((1u << count) - 1));
+  u32 count = fastRawBits(token);
+  w->z = fastBase(token) + ((u32)r->bits & ((1u << count) - 1));
   r->bits >>= count;
   r->count -= count;
   pull(r);
-  return z;
 }
 INLINE u32 getSymbol(BitReader *r, const u16 *slots, u32 context) {
-  u32 slot = slots[context | ((u32)r->bits & (codeSlots - 1))], length = slot & 15, token = slot >> 4;
-  r->bits >>= length;
-  r->count -= length;
-  if (__builtin_expect(token >= fastPlain, 0)) return getWide(r, token);
+  u32 token = getToken(r, slots, context);
+  if (__builtin_expect(token >= fastPlain, 0)) {
+    // Through a copy: a reader whose address is taken would live in memory, not in registers.
+    WideRead wide = { *r, 0 };
+    getWide(&wide, token);
+    *r = wide.reader;
+    return wide.z;
+  }
   return token;
 }
 
+/** One stream's four of the next sixteen samples; four codes of at most 11 bits fit what one pull brings. */
+INLINE void readFour(BitReader *reader, const u16 *slots, const u16 *contexts, u16 *z) {
+  BitReader r = *reader;
+  pull(&r);
+  for (u32 j = 0; j < 16; j += streams) z[j] = (u16)getSymbol(&r, slots, contexts[j]);
+  *reader = r;
+}
+
+// Stream after stream, so that one reader's numbers fit the registers; the processor overlaps them by itself.
 static __attribute__((noinline)) void readRow(BitReader *readers, const u16 *slots, const u16 *contexts, u16 *z, u32 count) {
-  BitReader a = readers[0], b = readers[1], c = readers[2], d = readers[3];
   u32 i = 0;
   for (; i + 16 <= count; i += 16) {
-    pull(&a); pull(&b); pull(&c); pull(&d);
-    for (u32 j = i; j < i + 16; j += 4) {
-      z[j] = (u16)getSymbol(&a, slots, contexts[j]); z[j + 1] = (u16)getSymbol(&b, slots, contexts[j + 1]);
-      z[j + 2] = (u16)getSymbol(&c, slots, contexts[j + 2]); z[j + 3] = (u16)getSymbol(&d, slots, contexts[j + 3]);
-    }
+    readFour(readers, slots, contexts + i, z + i);
+    readFour(readers + 1, slots, contexts + i + 1, z + i + 1);
+    readFour(readers + 2, slots, contexts + i + 2, z + i + 2);
+    readFour(readers + 3, slots, contexts + i + 3, z + i + 3);
   }
-  readers[0] = a; readers[1] = b; readers[2] = c; readers[3] = d;
   for (; i < count; i++) {
     pull(readers + (i & 3));
     z[i] = (u16)getSymbol(readers + (i & 3), slots, contexts[i]);
@@ -254,7 +277,7 @@ static const u8 *getTables(FastDecoder *d, u32 contextCount, const u8 *at, const
     at += (count + 1) / 2;
     if (!lengthsHold(d->lengths[c])) return 0;
     u16 *slots = d->slots + (c << codeBitsMax);
-#define FILL(t, length, bits) for (u32 s = (bits); s < codeSlots; s += 1u << (length)) slots[s] = (u16)((t) << 4 | (length))
+#define FILL(t, length, bits) for (u32 s = (bits); s < codeSlots; s += 1u << (length)) slots[s] = (u16)((t) << slotShift | (length))
     EACH_CODE(d->lengths[c], FILL);
 #undef FILL
   }

@@ -63,13 +63,26 @@ INLINE u32 reversed(u32 code, u32 length) {
   return r;
 }
 
-/** Calls `each(token, length, reversed code)` for a context's codes; false where the lengths claim more than there is. */
+/** The first code of each length, by the lengths' numbers. */
+static void firstCodes(const u8 *lengths, u32 *next) {
+  u32 counts[codeBitsMax + 1] = { 0 };
+  for (u32 t = 0; t < fastTokens; t++) counts[lengths[t]]++;
+  next[0] = 0;
+  for (u32 length = 1, code = 0; length <= codeBitsMax; length++, code <<= 1) {
+    next[length] = code;
+    code += counts[length];
+  }
+}
+
+/** Calls `each(token, length, reversed code)` for a context's codes. */
 #define EACH_CODE(lengths, each)                                              \
   do {                                                                        \
-    u32 code = 0;                                                             \
-    for (u32 length = 1; length <= codeBitsMax; length++, code <<= 1)         \
-      for (u32 t = 0; t < fastTokens; t++)                                    \
-        if ((lengths)[t] == length) { each(t, length, reversed(code, length)); code++; } \
+    u32 next[codeBitsMax + 1];                                                \
+    firstCodes(lengths, next);                                                \
+    for (u32 t = 0; t < fastTokens; t++) {                                    \
+      u32 length = (lengths)[t];                                              \
+      if (length > 0) each(t, length, reversed(next[length]++, length));      \
+    }                                                                         \
   } while (0)
 
 static int lengthsHold(const u8 *lengths) {

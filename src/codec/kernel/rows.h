@@ -94,11 +94,11 @@ static void holdRow(const u16 *z, u8 *held, u32 count) {
 /** Contexts of a row from the held errors above, each shifted left as the tables ask. */
 static void contextsOfRow(const u8 *held, u16 *contexts, u32 count, u32 apart, const u8 *edges, u32 contextCount, u32 shift) {
   vec limits[fastContextsMax - 1];
-  for (u32 k = 0; k + 1 < contextCount; k++) limits[k] = wasm_i8x16_splat((i8)edges[k]);
+  for (u32 k = 0; k + 1 < contextCount; k++) limits[k] = wasm_i8x16_splat((i8)(edges[k] ^ 0x80)); // compared as signed: one instruction
   for (u32 i = 0; i < count; i += 16) {
     vec sides = wasm_u8x16_avgr(wasm_v128_load(held + i - apart), wasm_v128_load(held + i + apart));
-    vec m = wasm_u8x16_avgr(wasm_v128_load(held + i), sides), context = wasm_i8x16_splat(0);
-    for (u32 k = 0; k + 1 < contextCount; k++) context = wasm_i8x16_sub(context, wasm_u8x16_gt(m, limits[k]));
+    vec m = wasm_v128_xor(wasm_u8x16_avgr(wasm_v128_load(held + i), sides), wasm_i8x16_splat((i8)0x80)), context = wasm_i8x16_splat(0);
+    for (u32 k = 0; k + 1 < contextCount; k++) context = wasm_i8x16_sub(context, wasm_i8x16_gt(m, limits[k]));
     wasm_v128_store(contexts + i, wasm_i16x8_shl(wasm_u16x8_extend_low_u8x16(context), shift));
     wasm_v128_store(contexts + i + 8, wasm_i16x8_shl(wasm_u16x8_extend_high_u8x16(context), shift));
   }
