@@ -90,6 +90,7 @@ async function verifyGroups(read: Read, locator: Locator, note: Note): Promise<n
   let leaves: Uint8Array[] = [];
   let recordCount = 0;
   let groupNumber = 0;
+  let countedSoFar = 0;
   let groupOffset = blockSizeBytes;
   for await (const each of walkRecords({ window, from: blockSizeBytes, to, bodies: () => true })) {
     switch (each.kind) {
@@ -109,11 +110,14 @@ async function verifyGroups(read: Read, locator: Locator, note: Note): Promise<n
         const whole =
           commit.number === groupNumber &&
           commit.groupOffset === groupOffset &&
-          commit.recordCountSoFar === recordCount &&
+          commit.recordCount === leaves.length &&
+          commit.recordCountSoFar === countedSoFar + commit.recordCount &&
           bytesEqual(sha256(concatBytes(leaves)), commit.leavesDigest);
         if (!whole) note('group', commit.groupOffset, each.offset - commit.groupOffset);
         leaves = [];
         groupNumber = commit.number + 1;
+        // As it says itself: what one group lacks is not held against the next.
+        countedSoFar = commit.recordCountSoFar;
         groupOffset = Math.ceil((each.offset + 1) / blockSizeBytes) * blockSizeBytes;
         break;
       }
