@@ -311,6 +311,18 @@ export function catalogConformance(label: string, openEmpty: OpenEmpty): void {
     );
   });
 
+  it('a forgotten group leaves no object and no total, and its shredding stays', async (catalog) => {
+    const gone = object({ group: trialGroup(1, 1), sizeBytes: 5 });
+    const kept = object({ sizeBytes: 7 });
+    await catalog.applyBatch([gone, kept], []);
+    await catalog.applyBatch([{ kind: 'shred', version: versionAt(9000), group: gone.group, generation: 1n }], []);
+    assert.equal(await catalog.forgetGroup(gone.group), 1);
+    assert.equal(await catalog.forgetGroup(gone.group), 0);
+    assert.equal(await catalog.objects.version(gone.id), undefined);
+    assert.deepEqual({ ...(await catalog.objects.totals()) }, { versions: 1, bytes: 7, markers: 0 });
+    assert.equal((await catalog.groups.shreds()).length, 1);
+  });
+
   it('a family has its oldest group that was not shredded', async (catalog) => {
     const family = utf8Bytes('family');
     const [older, newer] = [trialGroup(1, 1), trialGroup(1, 2)];

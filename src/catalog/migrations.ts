@@ -3,7 +3,7 @@
 // Why the indexes of `objects` are what they are, since each costs every put:
 // - entry_id: an entry that comes again meets its row.
 // - (bucket_no, key, created_ms, hybrid): what a name means, and listings in order. Deleted versions leave it.
-// - (group_no, first 8 bytes of the digest): has this group this content? Eight bytes tell; the row confirms.
+// - (group_no, first 8 bytes of the digest): has this group this content? Eight bytes tell; the row confirms. Also all of a group.
 // - (ref_writer_no, span, first_seq): whose content lies in a run of sequences. Content is an interval [first_seq, ref_seq];
 //   `span` is the bit length of ref_seq - first_seq, so that for one span a short range of first_seq holds all candidates.
 
@@ -46,7 +46,7 @@ export const catalogMigrations = [
       ) STRICT`,
       'CREATE UNIQUE INDEX objects_by_entry ON objects (entry_id)',
       'CREATE INDEX objects_by_name ON objects (bucket_no, key, created_ms DESC, hybrid DESC) WHERE state < 2',
-      'CREATE INDEX objects_by_content ON objects (group_no, substr(digest, 1, 8)) WHERE digest IS NOT NULL',
+      'CREATE INDEX objects_by_content ON objects (group_no, substr(digest, 1, 8))',
       'CREATE INDEX objects_by_ref ON objects (ref_writer_no, span, first_seq) WHERE ref_writer_no IS NOT NULL',
 
       `CREATE TABLE moves (
@@ -78,6 +78,7 @@ export const catalogMigrations = [
         size_bytes INTEGER NOT NULL, ${version}
       ) STRICT`,
       'CREATE UNIQUE INDEX studies_by_uid ON studies (tenant, study_uid)',
+      'CREATE INDEX studies_by_group ON studies (group_no)',
       'CREATE INDEX studies_by_patient ON studies (patient_no, study_date)',
       'CREATE INDEX studies_by_date ON studies (tenant, study_date, study_no)',
       'CREATE INDEX studies_by_accession ON studies (tenant, accession) WHERE accession IS NOT NULL',
@@ -96,6 +97,7 @@ export const catalogMigrations = [
         created_ms INTEGER NOT NULL, state INTEGER NOT NULL, ${version}
       ) STRICT`,
       'CREATE UNIQUE INDEX documents_by_family ON documents (tenant, family, number)',
+      'CREATE INDEX documents_by_entry ON documents (entry_id)',
       'CREATE INDEX documents_by_patient ON documents (patient_no, created_ms) WHERE patient_no IS NOT NULL',
     ],
   }),
