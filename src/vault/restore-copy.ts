@@ -1,7 +1,7 @@
 // A new copy of a pack or footer file, made from all the copies there are.
 //
 // Invariants: copies of a pack are the same bytes, so what is rotten in one is taken from another, stretch by stretch; the new copy gets its
-// name only after every byte of it was read back from the medium and verified; the copies it is made from are not changed. Repair never
+// name only after every byte of it was read back from the medium and verified, or found to lack only what every copy lacks; the copies it is made from are not changed. Repair never
 // makes it worse.
 
 import { ArchiveError, type PackId } from '../base/index.ts';
@@ -11,9 +11,12 @@ import { PackCopy } from './pack-copy.ts';
 import { footerFolder, footerPath, partPath, sealedFolder, sealedPath } from './paths.ts';
 import type { PlacementKind } from './register.ts';
 import type { StoreDisk } from './store-disk.ts';
-import { type Problem, problemsMax, verifyCopy } from './verify-pack.ts';
+import { type Problem, type ProblemKind, problemsMax, verifyCopy } from './verify-pack.ts';
 
 const windowBytes = 4 * 1024 * 1024;
+
+/** What costs single records and leaves the pack a pack. */
+const recordDamage: ReadonlySet<ProblemKind> = new Set<ProblemKind>(['record', 'padding', 'group', 'root']);
 
 export type RestoreOptions = {
   readonly pack: PackId;
@@ -24,7 +27,7 @@ export type RestoreOptions = {
   readonly pace: (bytes: number) => Promise<void>;
 };
 
-/** Empty: the copy is whole and in place. Otherwise what no source could give; then nothing was replaced. */
+/** Empty: the copy is whole and in place. Otherwise what no source could give. */
 export async function restoreCopy(options: RestoreOptions): Promise<readonly Problem[]> {
   const { pack, kind, target, sources, pace } = options;
   const path = kind === 'pack' ? sealedPath(pack) : footerPath(pack);
@@ -34,8 +37,9 @@ export async function restoreCopy(options: RestoreOptions): Promise<readonly Pro
   const sizeBytes = await sizeOf(sources, kind);
   const file = await target.disk.open(part, 'create');
   let problems: readonly Problem[] = [];
+  let unread = 0;
   try {
-    await patch({ to: file, sources, offset: 0, sizeBytes, from: 0, pace });
+    unread = await patch({ to: file, sources, offset: 0, sizeBytes, from: 0, pace });
     // Each source is asked twice: what stood in for a stretch that the first could not read may be rotten where the first is not.
     const rounds = sources.length === 1 ? 1 : 2 * sources.length;
     for (let round = 1; ; round += 1) {
@@ -50,7 +54,10 @@ export async function restoreCopy(options: RestoreOptions): Promise<readonly Pro
   } finally {
     await file.close();
   }
-  if (problems.length === 0) await target.disk.rename(part, path);
+  // With records that no source has, it is still at least as good as each of them: what another loss would cost is saved now. Not so when
+  // something could not be read at all: a medium may give tomorrow what it refuses today.
+  const better = unread === 0 && problems.every((problem) => recordDamage.has(problem.what));
+  if (problems.length === 0 || better) await target.disk.rename(part, path);
   else await target.disk.remove(part);
   return problems;
 }
@@ -90,9 +97,10 @@ type PatchOptions = {
   readonly pace: (bytes: number) => Promise<void>;
 };
 
-/** Copies a stretch, window by window, and a window that the first source cannot read block by block from whichever can. */
-async function patch(options: PatchOptions): Promise<void> {
+/** Copies a stretch, window by window, and a window that the first source cannot read block by block from whichever can. How many blocks nobody can read. */
+async function patch(options: PatchOptions): Promise<number> {
   const { to, sources, sizeBytes, from, pace } = options;
+  let unread = 0;
   for (let done = 0; done < sizeBytes; ) {
     const offset = options.offset + done;
     const length = Math.min(windowBytes, sizeBytes - done);
@@ -104,7 +112,8 @@ async function patch(options: PatchOptions): Promise<void> {
         const order = [...sources.slice(from), ...sources.slice(0, from)];
         const block = await readFrom(order, offset + at, piece);
         // Nobody can read it: zeros stand in, and the verification names what they cost.
-        if (block !== undefined) whole.set(block, at);
+        if (block === undefined) unread += 1;
+        else whole.set(block, at);
         at += piece;
       }
       await to.write(offset, [whole]);
@@ -114,6 +123,7 @@ async function patch(options: PatchOptions): Promise<void> {
     await pace(length);
     done += length;
   }
+  return unread;
 }
 
 async function readFrom(sources: readonly DiskFile[], offset: number, length: number): Promise<Uint8Array | undefined> {

@@ -117,6 +117,31 @@ test('a record rotten on both disks is lost by name, and nothing else is', async
   }
 });
 
+test('a record that is lost on both disks does not keep the others from being mended', async () => {
+  const atlas = await makeAtlas(71);
+  const { archive, rows, ledger } = atlas;
+  const [first, second, third] = rows.filter((row) => row.kind === 1);
+  assert.ok(first !== undefined && second !== undefined && third !== undefined);
+  for (const disk of [0, 1] as const) rot(atlas, disk, first);
+  rot(atlas, 0, second);
+  rot(atlas, 1, third);
+  await archive.badCopies();
+  await archive.repair();
+  await archive.vault.close();
+  // Either disk alone now has all but the one record.
+  const lost = new Set<string>();
+  for (const disk of atlas.disks) {
+    const alone = await SimArchive.open({ disks: [disk], database: await SimDatabase.make(), seed: 72, everything: true });
+    for (const [name, stored] of await alone.known()) {
+      const bytes = await alone.load(stored).catch(() => undefined);
+      if (bytes === undefined) lost.add(name);
+      else assert.ok(Buffer.from(ledger.contents.get(name) as Uint8Array).equals(bytes));
+    }
+    await alone.vault.close();
+  }
+  assert.equal(lost.size, 1);
+});
+
 test('with both copies of a pack gone, the footer still names every record that is lost', async () => {
   const atlas = await makeAtlas(61);
   for (const disk of atlas.disks) await disk.remove(sealedPath(atlas.pack));
