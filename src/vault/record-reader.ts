@@ -64,9 +64,11 @@ export class RecordReader {
 
   /** A record that `open` found good. RECORD_LOST, RECORD_UNKNOWN, DISK_MISSING, and what `open` throws that is no copy's fault. */
   async read<T>(id: RecordId, open: Opener<T>): Promise<ReadResult<T>> {
+    let live: PackId | undefined;
     for (const pack of this.#livePacks()) {
       const row = pack.index.find(id);
       if (row === undefined) continue;
+      live = pack.plan.pack;
       const read = await this.#readLive(pack, row, open);
       if (read !== undefined) return { found: { ...read.record, pack: pack.plan.pack, row }, value: read.value };
     }
@@ -84,6 +86,11 @@ export class RecordReader {
       if (read !== undefined) return { found: { ...read.record, pack, row }, value: read.value };
       missing ||= gone;
     }
+    if (packs.length === 0 && live !== undefined)
+      throw new ArchiveError(
+        'RECORD_LOST',
+        `record ${recordIdText(id)} of the open pack ${live} cannot be read from any mirror`,
+      );
     if (packs.length === 0)
       throw new ArchiveError('RECORD_UNKNOWN', `no pack is known to hold record ${recordIdText(id)}`);
     if (missing) {
@@ -185,6 +192,8 @@ export class RecordReader {
           const copy = new PackCopy(file, kind);
           const locator = this.#locators.get(pack) ?? (await copy.locator());
           if (locator === undefined) throw new ArchiveError('PACK_TRUNCATED', `pack ${pack} has no locator`);
+          if (locator.pack !== pack)
+            throw new ArchiveError('PACK_CORRUPT', `another pack lies in the place of ${pack}`);
           this.#locators.set(pack, locator);
           const number = indexPlaceOf(locator, id);
           const place = locator.index[number];

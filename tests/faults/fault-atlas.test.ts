@@ -112,7 +112,10 @@ test('a record rotten on both disks is lost by name, and nothing else is', async
         gone += 1;
       }
     }
-    assert.ok(gone <= lost.length && (lost.length === 0) === (gone === 0), `seed ${seed}: no more is lost than was rotten`);
+    assert.ok(
+      gone <= lost.length && (lost.length === 0) === (gone === 0),
+      `seed ${seed}: no more is lost than was rotten`,
+    );
     await archive.vault.close();
   }
 });
@@ -131,7 +134,12 @@ test('a record that is lost on both disks does not keep the others from being me
   // Either disk alone now has all but the one record.
   const lost = new Set<string>();
   for (const disk of atlas.disks) {
-    const alone = await SimArchive.open({ disks: [disk], database: await SimDatabase.make(), seed: 72, everything: true });
+    const alone = await SimArchive.open({
+      disks: [disk],
+      database: await SimDatabase.make(),
+      seed: 72,
+      everything: true,
+    });
     for (const [name, stored] of await alone.known()) {
       const bytes = await alone.load(stored).catch(() => undefined);
       if (bytes === undefined) lost.add(name);
