@@ -71,6 +71,7 @@ export type RigOptions = {
   readonly everything?: boolean;
   readonly fromMedia?: boolean;
   readonly cipher?: number;
+  readonly keys?: KeySource;
   readonly pool?: CodecPool;
   /** What was applied before, as a catalog that survived. */
   readonly applied?: Map<string, Uint8Array>;
@@ -104,7 +105,7 @@ export async function openRig(options: RigOptions): Promise<Rig> {
     archive: rigArchive,
     stores,
     sql,
-    keys: rigKeys,
+    keys: options.keys ?? rigKeys,
     pool: options.pool ?? inlinePool,
     clock,
     hybrid,
