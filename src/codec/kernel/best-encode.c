@@ -125,7 +125,7 @@ static __attribute__((noinline)) void chooseContexts(Encoder *e, const i16 *meas
   };
   static const u8 partCounts[5] = { 0, 2, 4, 8, 15 };
   u32 size = pixels < 1024 ? 0 : pixels < 4096 ? 1 : pixels < 12000 ? 2 : pixels < 40000 ? 3 : 4;
-  u32 stride = pixels / 16384 | 1, total = 0; // odd, so that all lanes are seen
+  u32 stride = pixels / 4096 | 1, total = 0; // odd, so that all lanes are seen
   for (u32 i = 0; i < pixels; i += stride, total++) e->bins[binOf((u16)measures[i])]++;
   e->model.contextCount = 1 + quantileEdges(e->bins, total, parts[size], partCounts[size], e->model.contextEdges);
   e->frequencies.mantissaBits = pixels < 4096 ? 1 : pixels < 40000 ? 2 : 3;

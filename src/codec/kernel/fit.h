@@ -185,7 +185,7 @@ INLINE u32 halfBits(i32 error) {
 
 static __attribute__((noinline)) void keepBetter(Fit *f, Model *m) {
   u32 fitted[classesMax] = { 0 }, plain[classesMax] = { 0 };
-  for (u32 s = 0; s < f->count; s += 2) { // half of them decide well enough
+  for (u32 s = 0; s < f->count; s += 4) { // a quarter of them decides well enough
     u32 k = classOf(m, f->texture[s]);
     vec a = wasm_i32x4_dot_i16x8(wasm_v128_load(f->x[s]), wasm_v128_load(m->weights[k]));
     vec b = wasm_i32x4_dot_i16x8(wasm_v128_load(f->x[s] + 8), wasm_v128_load(m->weights[k] + 8));

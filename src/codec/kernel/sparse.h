@@ -14,6 +14,11 @@ static int findSparse(Sparse *s, const i16 *plane, u32 pixels, i32 low, i32 high
   s->count = 0;
   if (range < 4 || range > pixels * 4) return 0;
   fillBytes(s->ranks + first, 0, range * 2);
+  // A look at some pixels settles it for most planes: once half of the range was seen, the plane is not sparse.
+  for (u32 i = 0, step = pixels / 8192 | 1; i < pixels; i += step) s->ranks[(u16)plane[i] ^ 0x8000] = 1;
+  u32 seen = 0;
+  for (u32 v = first; v < first + range; v++) seen += s->ranks[v];
+  if (seen * 2 > range) return 0;
   for (u32 i = 0; i < pixels; i++) s->ranks[(u16)plane[i] ^ 0x8000] = 1;
   for (u32 v = first; v < first + range; v++) {
     if (s->ranks[v] == 0) continue;
