@@ -150,12 +150,10 @@ function measure(frames: NativeFrame[], codecs: Codec[], roundsMs: number): Map<
     for (const frame of frames) {
       for (const codec of codecs) {
         const tally = tallies.get(codec.name) as Tally;
-        let stored = new Uint8Array();
-        let plain = new Uint8Array();
-        tally.encodeMs[round] =
-          (tally.encodeMs[round] ?? 0) + cpuMs(() => void (stored = new Uint8Array(codec.encode(frame))));
-        tally.decodeMs[round] =
-          (tally.decodeMs[round] ?? 0) + cpuMs(() => void (plain = new Uint8Array(codec.decode(stored, frame))));
+        let stored: Uint8Array = new Uint8Array();
+        let plain: Uint8Array = new Uint8Array();
+        tally.encodeMs[round] = (tally.encodeMs[round] ?? 0) + cpuMs(() => void (stored = codec.encode(frame)));
+        tally.decodeMs[round] = (tally.decodeMs[round] ?? 0) + cpuMs(() => void (plain = codec.decode(stored, frame)));
         tally.sizeBytes += stored.length;
         const mine = codec.name !== 'charls';
         if (mine && Buffer.compare(plain, frame.bytes) !== 0) throw new Error(`${codec.name} is not lossless`);

@@ -3,7 +3,7 @@
 import { mkdtempSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Running, start } from '../../src/app/running.ts';
-import { settingsOf, type SettingValues } from '../../src/app/settings.ts';
+import { type SettingValues, settingsOf } from '../../src/app/settings.ts';
 
 export function benchFolder(name: string, argv: readonly string[] = process.argv.slice(2)): string {
   const at = argv.indexOf('--folder');

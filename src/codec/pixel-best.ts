@@ -107,7 +107,7 @@ function readPlanes(exports: KernelExports, regions: Regions, layout: PixelLayou
 
 /** Whether samples taken as signed jump between the ends of the range where samples taken as unsigned would not. */
 function wrapsAround(plane: Int16Array): boolean {
-  const step = Math.max(1, Math.floor(plane.length / 8192));
+  const step = Math.max(1, Math.floor(plane.length / 2048));
   let signed = 0;
   let unsigned = 0;
   for (let k = 1; k < plane.length; k += step) {

@@ -61,10 +61,10 @@ export function layOut(sizeBytes: number, shape: PixelShape): PixelLayout {
   return { rows, columns, samples: 1, wide, planar: false, tailBytes: sizeBytes - rows * columns * width };
 }
 
-/** Whether 16-bit words look smoother with their bytes the other way round. Sampled: up to 4096 neighbours. */
+/** Whether 16-bit words look smoother with their bytes the other way round. Sampled: about 1024 neighbours. */
 export function looksBigEndian(plain: Uint8Array, strideWords: number): boolean {
   const words = Math.floor(plain.length / 2);
-  const step = Math.max(1, Math.floor(words / 4096));
+  const step = Math.max(1, Math.floor(words / 1024));
   let asLittle = 0;
   let asBig = 0;
   for (let k = strideWords; k < words; k += step) {

@@ -31,9 +31,9 @@ EXPORT("fastEncodeBytes") u32 fastEncodeBytes(u32 rows, u32 rowSamples) {
 EXPORT("fastEncodeMax") u32 fastEncodeMax(u32 rows, u32 rowSamples) { return 2048 + streams * (rows * (rowSamples / streams + 1) * 4 + 64); }
 EXPORT("fastDecodeBytes") u32 fastDecodeBytes(u32 rowSamples) { return padded(sizeof(FastDecoder)) + 5 * rowBytesOf(rowSamples); }
 
-/** Which filter leaves least, from every 16th row or so: by the sum of the lengths of errors. */
+/** Which filter leaves least, from a dozen rows: by the sum of the lengths of errors. */
 static __attribute__((noinline)) u32 chooseFilter(const u8 *in, u32 rows, u32 rowSamples, u32 apart, u32 wide, u32 bigEndian, u16 *row, u16 *north, u16 *z) {
-  u32 step = rows / 24 + 1, best = filterWest, width = wide ? 2 : 1;
+  u32 step = rows / 12 + 1, best = filterWest, width = wide ? 2 : 1;
   u64 bestCost = ~(u64)0;
   for (u32 filter = 0; filter < 3; filter++) {
     u64 cost = 0;
