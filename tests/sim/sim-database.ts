@@ -37,6 +37,11 @@ export class SimDatabase {
   }
 
   static async #open(path: string): Promise<SimDatabase> {
+    return SimDatabase.at(path);
+  }
+
+  /** A database at a path of the caller's choosing, as a process of its own has it. */
+  static async at(path: string): Promise<SimDatabase> {
     const sql = await openSqlite({ path, cacheBytes: 1024 * 1024 });
     await migrate(sql, vaultMigrations);
     // What the archive knows: here, every fact by its record's id.
