@@ -127,6 +127,12 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
     });
     const endpoints = { http: door.url };
     await data.setEndpoints(endpoints);
+    if (secret !== undefined)
+      terminal.out(
+        json
+          ? JSON.stringify({ setup: `${door.url}/setup#${secret}` })
+          : `stele: set up the first user, once: ${door.url}/setup#${secret}`,
+      );
     terminal.out(
       json
         ? JSON.stringify({ endpoints })
@@ -134,21 +140,14 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
             .map(([name, url]) => `${name} ${url}`)
             .join(' ')}`,
     );
-    if (secret !== undefined)
-      terminal.out(
-        json
-          ? JSON.stringify({ setup: `${door.url}/setup#${secret}` })
-          : `stele: set up the first user, once: ${door.url}/setup#${secret}`,
-      );
     await stopping.asked;
     say('stopping');
   } finally {
     // A disk that hangs must not keep the process: what is acknowledged is durable already.
     const limit = setTimeout(() => process.exit(1), stopMsMax);
     limit.unref();
-    const held = [control?.close(), door?.close()];
-    await Promise.allSettled(held);
-    await served.running.data.setEndpoints(undefined).catch(() => undefined);
+    await Promise.allSettled([control?.close() ?? Promise.resolve(), door?.close() ?? Promise.resolve()]);
+    await data.setEndpoints(undefined).catch(() => undefined);
     await served.close().catch((error: unknown) => fault('stopping', error));
     clearTimeout(limit);
   }

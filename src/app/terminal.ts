@@ -123,7 +123,7 @@ function askSecret(prompt: string): Promise<string> {
         if (character === '\u0003' || character === '\u0004') {
           return end(() => reject(new ArchiveError('ARGUMENT_INVALID', 'no passphrase was given')));
         }
-        if (character === '\u007f' || character === '\b') text = [...text].slice(0, -1).join('');
+        if (character === '\u007f' || character === '\b') text = text.replace(/.$/u, '');
         else if (character >= ' ' && text.length < secretCharactersMax) text += character;
       }
     };

@@ -88,7 +88,7 @@ export class KeyKeeper {
   }
 
   /** A numbered copy of the keyring under a passphrase. Its number is durable before it resolves; a repeat makes another number. */
-  export(passphrase: string): Promise<{ readonly facts: ExportFacts; readonly bytes: Uint8Array }> {
+  makeExport(passphrase: string): Promise<{ readonly facts: ExportFacts; readonly bytes: Uint8Array }> {
     return this.#alone(async () => {
       const ring = this.#live.ring;
       const before = await this.#catalog.site.exports();
@@ -107,7 +107,7 @@ export class KeyKeeper {
    * Takes keys from an export: of tenants that have none, or with `replace` of all, shredded groups included. Safe to repeat.
    * PASSPHRASE_WRONG, KEYRING_CORRUPT, DATA_FOREIGN.
    */
-  import(
+  takeExport(
     bytes: Uint8Array,
     passphrase: string,
     mode: 'missing' | 'replace',

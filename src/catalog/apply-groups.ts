@@ -1,10 +1,11 @@
 // Groups of a batch: made when they are first heard of, with the span of times they were written in.
 //
-// Invariants: first and last writing are the least and greatest over every object entry applied, losers included, and a family the
-// least bytes named, so the order of arrival does not matter; a group that is only referred to has no writing yet.
+// Invariants: first writing is the least creation of any object, which entries written anew repeat; last writing the greatest time of any object
+// entry applied, losers included; a family the least bytes named. So the order of arrival does not matter, nor which of an object's entries are
+// still there; a group that is only referred to has no writing yet.
 
 import type { KeyGroup } from '../base/index.ts';
-import { assert, defined, hexOf } from '../base/index.ts';
+import { assert, defined, hexOf, hybridOfMs } from '../base/index.ts';
 import type { SqlTx, SqlValue } from '../sql/index.ts';
 import type { CatalogChange } from './changes.ts';
 import type { NumbersTx } from './numbers.ts';
@@ -13,6 +14,9 @@ import { groupIdBytes, hybridValue } from './storable.ts';
 
 /** First writing of a group that was never written to: later than every time. */
 const never = (1n << 63n) - 1n;
+
+/** A creation that no clock of ours gives is counted as the latest that a hybrid time can be. */
+const createdMsMax = 2 ** 46;
 
 type GroupNews = { group: KeyGroup; first: bigint; last: bigint; family: Uint8Array | undefined };
 
@@ -35,7 +39,8 @@ function gather(changes: readonly CatalogChange[]): Map<string, GroupNews> {
       case 'object': {
         const group = of(change.group);
         const time = hybridValue(change.version.time);
-        if (time < group.first) group.first = time;
+        const made = hybridOfMs(Math.min(Math.max(0, change.createdMs), createdMsMax));
+        if (made < group.first) group.first = made;
         if (time > group.last) group.last = time;
         break;
       }

@@ -51,6 +51,7 @@ class CapturedTerminal implements Terminal {
 export class Stele {
   readonly folder: string;
   readonly env: Record<string, string | undefined>;
+  readonly #children = new Set<ChildProcess>();
 
   constructor(env: Record<string, string | undefined> = {}) {
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'stele-'));
@@ -100,11 +101,14 @@ export class Stele {
 
   /** A command as a process. */
   spawn(...argv: string[]): ChildProcess {
-    return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', mainFile, ...argv], {
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', mainFile, ...argv], {
       cwd: this.folder,
       env: { ...process.env, ...this.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    this.#children.add(child);
+    child.on('exit', () => this.#children.delete(child));
+    return child;
   }
 
   async serve(...argv: string[]): Promise<Server> {
@@ -124,7 +128,9 @@ export class Stele {
       .sort();
   }
 
+  /** A test that failed half-way may have left a server. */
   remove(): void {
+    for (const child of this.#children) child.kill('SIGKILL');
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -80,7 +80,7 @@ export const configCheck = defineCommand({
       const value = shown[spec.field];
       const text = Array.isArray(value)
         ? value.map((disk: { path: string; label: string }) => `${disk.label}: ${disk.path}`).join(', ')
-        : String(value ?? '');
+        : String((value as string | number | boolean | undefined) ?? '');
       return [spec.name, text, `(${spec.says})`];
     });
     for (const line of tableText(rows)) terminal.out(line);

@@ -49,7 +49,7 @@ export const keysExport = defineCommand({
       twice: true,
     });
     const { archive } = await run.running();
-    const { facts, bytes } = await archive.keys.export(passphrase);
+    const { facts, bytes } = await archive.keys.makeExport(passphrase);
     writeSecretFile(file, bytes);
     terminal.out(
       json ? jsonText({ file, ...facts }) : `export ${facts.number} of generation ${facts.generation} is in ${file}`,
@@ -104,7 +104,7 @@ export const keysImport = defineCommand({
     });
     // An archive whose keyrings are lost cannot be opened without it.
     const { archive } = await run.running({ keyExport: { bytes, passphrase } });
-    const { changed, generation } = await archive.keys.import(
+    const { changed, generation } = await archive.keys.takeExport(
       bytes,
       passphrase,
       flags['replace'] === true ? 'replace' : 'missing',

@@ -1,0 +1,258 @@
+/*
+ * Bad days: disks pulled, packs cut, bits flipped, the database lost, keys destroyed; and settling, which must lose nothing on any day.
+ */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { after, test } from 'node:test';
+import { archiveMigrations } from '../src/archive/index.ts';
+import { catalogMigrations, catalogTables } from '../src/catalog/index.ts';
+import { dumpTables, migrate, openSqlite } from '../src/sql/index.ts';
+import { vaultMigrations, vaultTables } from '../src/vault/index.ts';
+import { noise, Stele } from './support/stele.ts';
+
+const archives: Stele[] = [];
+after(() => {
+  for (const each of archives) each.remove();
+});
+
+function newArchive(config?: string): Stele {
+  const stele = new Stele();
+  archives.push(stele);
+  if (config !== undefined) stele.file('stele.yaml', config);
+  return stele;
+}
+
+/** Every fact and site table, but which writers were met: those of released packs are known to the old database alone. */
+async function dump(stele: Stele): Promise<unknown> {
+  const sql = await openSqlite({ path: stele.path('data/catalog.sqlite') });
+  try {
+    await migrate(sql, [...vaultMigrations, ...catalogMigrations, ...archiveMigrations]);
+    const {
+      writers: _writers,
+      vault_writers: _vaultWriters,
+      ...rest
+    } = await dumpTables(sql, [...catalogTables, ...vaultTables], ['fact', 'site']);
+    return rest;
+  } finally {
+    await sql.close();
+  }
+}
+
+function flip(file: string, offset: number): void {
+  const bytes = fs.readFileSync(file);
+  bytes[offset] = (bytes[offset] as number) ^ 0x10;
+  fs.writeFileSync(file, bytes);
+}
+
+test('a lost database is made again from the packs: every fact and site table, and the logins', async () => {
+  const stele = newArchive();
+  stele.file('in/a', 'first');
+  stele.file('in/文件', noise(2_500_000));
+  stele.file('in/empty', '');
+  await stele.done('put', 'in');
+  stele.file('in/a', 'second');
+  await stele.done('put', 'in');
+  await stele.done('rm', 'files/in/empty');
+  await stele.done('user', 'add', 'admin');
+  const token = (await stele.done('token', 'create', 'tool')).out.trim();
+  await stele.done('keys', 'export', 'export.json');
+  for (const settled of [false, true]) {
+    if (settled) await stele.done('settle', '--all');
+    await stele.done('status');
+    const before = await dump(stele);
+    for (const name of ['catalog.sqlite', 'catalog.sqlite-wal', 'catalog.sqlite-shm'])
+      fs.rmSync(stele.path('data', name), { force: true });
+    await stele.done('status');
+    assert.deepEqual(await dump(stele), before);
+    await stele.done('rebuild');
+    assert.deepEqual(await dump(stele), before);
+  }
+  assert.equal((await stele.content('files/in/a')).toString(), 'second');
+  const server = await stele.serve();
+  const status = async (authorization: string): Promise<number> =>
+    (await fetch(`${server.url}/api/status`, { headers: { authorization } })).status;
+  assert.equal(await status(`Bearer ${token}`), 200);
+  assert.equal(await status(`Basic ${Buffer.from('admin:a passphrase').toString('base64')}`), 200);
+  assert.equal(await status('Basic YWRtaW46d3Jvbmc='), 401);
+  assert.equal(await server.stop(), 0);
+});
+
+test('settling keeps every version, leaves no ingest pack, and what is shredded is gone', async () => {
+  const stele = newArchive();
+  const contents: Record<string, Buffer> = {
+    text: Buffer.from('line\n'.repeat(300_000)),
+    noise: noise(2_200_000),
+    small: Buffer.from('s'),
+    empty: Buffer.alloc(0),
+    secret: Buffer.from('secret'),
+  };
+  for (const [name, content] of Object.entries(contents)) {
+    stele.file(name, content);
+    await stele.done('put', name);
+  }
+  stele.file('small', 'newer');
+  await stele.done('put', 'small');
+  await stele.done('rm', 'files/empty');
+  const listed = (await stele.done('ls', '--versions', 'files/')).out;
+  const early = await stele.done('settle');
+  assert.match(early.out, /^0 objects settled/, 'nothing is quiet yet');
+  await stele.done('settle', '--all');
+  const status = JSON.parse((await stele.done('status', '--json')).out) as {
+    packs: { class: string; sealed: number; open: number }[];
+  };
+  assert.deepEqual(
+    status.packs.filter((each) => each.class === 'ingest').map((each) => [each.sealed, each.open]),
+    [[0, 0]],
+  );
+  assert.equal((await stele.done('ls', '--versions', 'files/')).out, listed);
+  assert.ok((await stele.content('files/text')).equals(contents['text'] as Buffer));
+  assert.ok((await stele.content('files/noise')).equals(contents['noise'] as Buffer));
+  assert.equal((await stele.content('files/small')).toString(), 'newer');
+  assert.match((await stele.done('settle', '--all')).out, /^0 objects settled/);
+  await stele.done('verify');
+
+  await stele.done('keys', 'export', 'before.json');
+  assert.equal((await stele.run('keys', 'shred', 'files/secret')).code, 2, 'asks for the word');
+  assert.match((await stele.done('keys', 'shred', 'files/secret', '--yes')).out, /exports 1 could still open it/);
+  assert.equal((await stele.run('get', 'files/secret')).code, 1);
+  assert.ok(!(await stele.done('ls', 'files/')).out.includes('secret'));
+  assert.match((await stele.done('keys', 'status')).out, /exports that could open it: 1/);
+  const before = await dump(stele);
+  await stele.done('rebuild');
+  const { moves: _moves, ...after } = (await dump(stele)) as Record<string, unknown>;
+  const { moves: _movesBefore, ...rest } = before as Record<string, unknown>;
+  assert.deepEqual(after, rest);
+  const wrong = new Stele();
+  archives.push(wrong);
+  stele.env['STELE_PASSPHRASE'] = 'another one';
+  assert.match((await stele.run('keys', 'import', 'before.json')).err, /PASSPHRASE_WRONG/);
+  stele.env['STELE_PASSPHRASE'] = 'a passphrase';
+  assert.match((await stele.done('keys', 'import', 'before.json')).out, /nothing that the keyring lacks/);
+  assert.equal((await stele.run('get', 'files/secret')).code, 1, 'a plain import brings nothing back');
+  await stele.done('keys', 'import', 'before.json', '--replace');
+  await stele.done('rebuild');
+  assert.equal((await stele.content('files/secret')).toString(), 'secret');
+});
+
+const twoDisks = 'disks:\n  - path: one\n  - path: two\ncopies: 2\n';
+
+test('a pulled disk: reading goes on, new data is refused or accepted as configured, repair makes the copies again', async () => {
+  const stele = newArchive(twoDisks);
+  fs.mkdirSync(stele.path('one'));
+  const short = stele.file('a', noise(1_500_000));
+  assert.match(
+    (await stele.run('put', short)).err,
+    /DISK_MISSING: disk two is not there/,
+    'an archive begins with all of its disks',
+  );
+  fs.mkdirSync(stele.path('two'));
+  await stele.done('put', short);
+  await stele.done('ls');
+  fs.renameSync(stele.path('one'), stele.path('pulled'));
+  assert.ok((await stele.content('files/a')).equals(fs.readFileSync(short)));
+  assert.match((await stele.run('status')).out, /! disk one is missing/);
+  stele.file('b', 'b');
+  const refused = await stele.run('put', 'b');
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /COPIES_TOO_FEW/);
+  stele.file('stele.yaml', `${twoDisks}when_fewer: accept\n`);
+  await stele.done('put', 'b');
+  // The mount point of a disk that is not mounted is an empty folder, and is not filled.
+  fs.mkdirSync(stele.path('one'));
+  assert.match((await stele.run('status')).out, /disk one is missing \(not set up/);
+  assert.deepEqual(
+    fs.readdirSync(stele.path('one')).filter((name) => !name.startsWith('stele.lock')),
+    [],
+  );
+  fs.mkdirSync(stele.path('three'));
+  await stele.done('disk', 'add', 'three');
+  await stele.done('repair');
+  assert.match((await stele.done('status')).out, /three +present +2 packs/);
+  fs.rmSync(stele.path('two'), { recursive: true });
+  assert.ok((await stele.content('files/a')).equals(fs.readFileSync(short)));
+  assert.equal((await stele.content('files/b')).toString(), 'b');
+});
+
+test('a flipped bit anywhere is found and mended from the other copy; with one copy it costs what it hits and says so', async () => {
+  const stele = newArchive(twoDisks);
+  for (const disk of ['one', 'two']) fs.mkdirSync(stele.path(disk));
+  const content = noise(300_000);
+  stele.file('a', content);
+  await stele.done('put', 'a');
+  await stele.done('ls');
+  const [pack] = stele.packs('one/packs') as [string];
+  const whole = fs.readFileSync(pack);
+  const places = [10, 3000, 4200, 4096 + 200, 150_000, whole.byteLength - 4000, whole.byteLength - 5];
+  const footerAt = Number(whole.readBigUInt64LE(whole.byteLength - 4096 + 32));
+  places.push(footerAt + 50, footerAt + 300);
+  for (const place of places) {
+    flip(pack, place);
+    assert.ok((await stele.content('files/a')).equals(content), `read with a flip at ${place}`);
+    fs.writeFileSync(pack, whole);
+    flip(pack, place);
+    const ran = await stele.run('verify', '--repair');
+    assert.equal(ran.code, 0, `at ${place}: ${ran.out}${ran.err}`);
+    assert.match(ran.out, /1 bad, 0 left bad/, `at ${place}`);
+    assert.ok(fs.readFileSync(pack).equals(whole), `whole again after a flip at ${place}`);
+  }
+  fs.truncateSync(pack, whole.byteLength - 100_000);
+  assert.match((await stele.run('verify')).out, /1 bad/);
+  await stele.done('repair');
+  assert.ok(fs.readFileSync(pack).equals(whole));
+  // The same bit on both: no copy is left.
+  for (const copy of [pack, ...stele.packs('two/packs')]) flip(copy, 150_000);
+  const lost = await stele.run('get', 'files/a');
+  assert.equal(lost.code, 1);
+  assert.match(lost.err, /RECORD_LOST/);
+  const verified = await stele.run('verify', '--repair');
+  assert.equal(verified.code, 1);
+  assert.match(verified.out, /lost record [0-9a-f]{32}\.\d+/);
+});
+
+test('packs of a newer version and of another archive are refused by name', async () => {
+  const stele = newArchive();
+  stele.file('a', 'a');
+  await stele.done('put', 'a');
+  await stele.done('ls');
+  const other = newArchive();
+  other.file('b', 'b');
+  await other.done('put', 'b');
+  fs.rmSync(other.path('data/archive.json'));
+  other.file('stele.yaml', `disks:\n  - path: ${stele.path('data/disk')}\n  - path: data/disk\n    label: own\n`);
+  const mixed = await other.run('status');
+  assert.equal(mixed.code, 1);
+  assert.match(mixed.err, /DATA_FOREIGN/);
+  const identity = stele.path('data/disk/stele-disk.json');
+  const json = JSON.parse(fs.readFileSync(identity, 'utf8')) as { version: number };
+  fs.writeFileSync(identity, JSON.stringify({ ...json, version: 2 }));
+  assert.match((await stele.run('status')).err, /PACK_NEWER/);
+  fs.writeFileSync(identity, JSON.stringify(json));
+  fs.writeFileSync(identity, '{}');
+  assert.match((await stele.run('status')).err, /DATA_FOREIGN: .*stele-disk\.json is not in its form/);
+});
+
+test('lost keyrings come back from an export, and from the other disk', async () => {
+  const stele = newArchive(twoDisks);
+  for (const disk of ['one', 'two']) fs.mkdirSync(stele.path(disk));
+  stele.file('a', 'a');
+  await stele.done('put', 'a');
+  await stele.done('keys', 'export', 'export.json');
+  fs.rmSync(stele.path('one/keyring.json'));
+  assert.equal((await stele.content('files/a')).toString(), 'a');
+  assert.ok(fs.existsSync(stele.path('one/keyring.json')), 'renewed from the other disk');
+  for (const disk of ['one', 'two']) fs.rmSync(stele.path(disk, 'keyring.json'));
+  assert.match((await stele.run('get', 'files/a')).err, /KEY_MISSING/);
+  await stele.done('keys', 'import', 'export.json');
+  assert.equal((await stele.content('files/a')).toString(), 'a');
+});
+
+test('a catalog that knows more than the disks says exactly what is lost', async () => {
+  const stele = newArchive();
+  stele.file('a', 'a');
+  await stele.done('put', 'a');
+  const [open] = stele.packs('data/disk/open') as [string];
+  fs.rmSync(open);
+  const ran = await stele.run('status');
+  assert.match(ran.out, /lost: CATALOG_AHEAD: records [0-9a-f]{32}\.1 to 2 were acknowledged/);
+  assert.match((await stele.run('get', 'files/a')).err, /RECORD_UNKNOWN/);
+});
