@@ -7,7 +7,7 @@
 
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { systemClock, systemRandom, type RecordId } from '../src/base/index.ts';
+import { type RecordId, systemClock, systemRandom } from '../src/base/index.ts';
 import { CodecPool } from '../src/codec/index.ts';
 import { openRealDisk } from '../src/disk/index.ts';
 import { recordKind } from '../src/format/index.ts';
@@ -97,9 +97,11 @@ async function appendSmall(): Promise<number> {
   const begun = performance.now();
   await inParallel(smallCount, writersSmall, async (index) => {
     const plain = (sources[index % sources.length] as Uint8Array).slice(0, smallBytes);
-    await vault.stream('ingest').append(plain.byteLength, (nextId) => [
-      { id: nextId(), kind: recordKind.chunk, group: rigGroup, plain, hint: { kind: 'bytes', effort: 'fast' } },
-    ]);
+    await vault
+      .stream('ingest')
+      .append(plain.byteLength, (nextId) => [
+        { id: nextId(), kind: recordKind.chunk, group: rigGroup, plain, hint: { kind: 'bytes', effort: 'fast' } },
+      ]);
   });
   return smallCount / seconds(begun);
 }
@@ -112,7 +114,13 @@ async function readBack(ids: readonly RecordId[], workers: number): Promise<numb
   return (ids.length * recordBytes) / 1e6 / seconds(begun);
 }
 
-const figures = { disk: [] as number[], large: [] as number[], small: [] as number[], read: [] as number[], plain: [] as number[] };
+const figures = {
+  disk: [] as number[],
+  large: [] as number[],
+  small: [] as number[],
+  read: [] as number[],
+  plain: [] as number[],
+};
 let cold = false;
 for (let round = 0; round < rounds; round += 1) {
   figures.disk.push(diskWriteRate());

@@ -7,13 +7,14 @@
 // CharLS gets what it does best: the fewest bits per sample that hold the data, sign folded away, components interleaved by sample.
 // What cannot be measured fairly is left out: frames under 16 KB (the clock is too coarse), and 16-bit colour for CharLS.
 
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { decodePixelBest, encodePixelBest } from '../src/codec/pixel-best.ts';
 import { decodePixelFast, encodePixelFast } from '../src/codec/pixel-fast.ts';
 import { findNativeSeries, type NativeFrame, type NativeSeries } from './support/native-pixels.ts';
+import { type BenchRow, saveRows } from './support/report.ts';
 
 type CharlsBuffer = { set(bytes: Uint8Array): void; length: number };
 type FrameInfo = { width: number; height: number; bitsPerSample: number; componentCount: number };
@@ -47,6 +48,7 @@ const { values: options } = parseArgs({
     data: { type: 'string', default: join(import.meta.dirname, '../../shared/data/dicom') },
     seconds: { type: 'string', default: '75' },
     only: { type: 'string', default: '' },
+    quick: { type: 'boolean', default: false },
   },
 });
 
@@ -189,9 +191,34 @@ function against(mine: Figures | undefined, peer: Figures | undefined): string {
   return parts.map((value) => value.toFixed(2).padStart(5)).join(' ');
 }
 
+/** What is asked: the floors on ct-58, and on every series JPEG-LS's ratio at three times its speed. */
+function rowsOf(series: string, fast?: Figures, best?: Figures, peer?: Figures): BenchRow[] {
+  if (fast === undefined || best === undefined) return [];
+  const rows: BenchRow[] = [];
+  const row = (name: string, figure: number, unit: string, asked: number): void => {
+    rows.push({ bench: 'pixel', case: `${series}: ${name}`, figure, unit, asked });
+  };
+  if (series === 'ct-58') {
+    row('fast, ratio', fast.ratio, ': 1', 2.9);
+    row('fast, encode', fast.encodeMBs, 'MB/s', 500);
+    row('fast, decode', fast.decodeMBs, 'MB/s', 500);
+    row('best, ratio', best.ratio, ': 1', 3.48);
+  }
+  if (peer === undefined) return rows;
+  const against = (name: string, unit: string, asked: number, of: (figures: Figures) => number): void => {
+    const pair = { figure: of(best), peer: 'CharLS', peerFigure: of(peer) };
+    rows.push({ bench: 'pixel', case: `${series}: best, ${name}`, unit, asked, askedOf: 'ratio', ...pair });
+  };
+  against('ratio', ': 1', 1, (figures) => figures.ratio);
+  against('encode', 'MB/s', 3, (figures) => figures.encodeMBs);
+  against('decode', 'MB/s', 3, (figures) => figures.decodeMBs);
+  return rows;
+}
+
 async function main(): Promise<void> {
   if (!existsSync(options.data)) {
     console.log(`no data at ${options.data}: nothing measured`);
+    if (options.json !== undefined) saveRows([], options.json);
     return;
   }
   const large = (series: NativeSeries): boolean => (series.frames[0]?.bytes.length ?? 0) >= frameBytesMin;
@@ -206,7 +233,7 @@ async function main(): Promise<void> {
   console.log(
     `${'series'.padEnd(46)}${'fast'.padStart(12)}${'best'.padStart(19)}${'CharLS'.padStart(19)}${'best / CharLS'.padStart(20)}`,
   );
-  const report: Record<string, unknown> = {};
+  const rows: BenchRow[] = [];
   for (const { name, frames } of all) {
     const colour16 = frames.some((f) => f.samplesPerPixel > 1 && f.bitsAllocated === 16);
     const taken = spread(frames);
@@ -216,9 +243,9 @@ async function main(): Promise<void> {
     const figures = new Map([...tallies].map(([codec, tally]) => [codec, figuresOf(tally, plainBytes)]));
     const [fast, best, peer] = ['fast', 'best', 'charls'].map((codec) => figures.get(codec));
     console.log(`${name.padEnd(46)}${cell(fast)} |${cell(best)} |${cell(peer)} | ${against(best, peer)}`);
-    report[name] = { frames: taken.length, plainBytes, ...Object.fromEntries(figures) };
+    rows.push(...rowsOf(name, fast, best, peer));
   }
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (options.json !== undefined) saveRows(rows, options.json);
 }
 
 await main();

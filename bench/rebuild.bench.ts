@@ -6,7 +6,15 @@
 
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { defaultTenant, hexOf, type KeyGroup, systemRandom, utf8Bytes, viewOf, type WriterId } from '../src/base/index.ts';
+import {
+  defaultTenant,
+  hexOf,
+  type KeyGroup,
+  systemRandom,
+  utf8Bytes,
+  viewOf,
+  type WriterId,
+} from '../src/base/index.ts';
 import { encodeObjectEntry, recordKind } from '../src/format/index.ts';
 import { benchFolder, openArchive } from './support/archive-rig.ts';
 import { option, report } from './support/report.ts';
@@ -51,7 +59,11 @@ for (const name of readdirSync(folder)) if (name.startsWith('catalog.sqlite')) r
 if (existsSync(join(folder, 'catalog.sqlite'))) throw new Error('the catalog is still there');
 
 const begun = performance.now();
-const rebuilt = await openArchive(folder, { settleSeconds: 365 * 86_400 }, { fromMedia: false, onPack: () => undefined });
+const rebuilt = await openArchive(
+  folder,
+  { settleSeconds: 365 * 86_400 },
+  { fromMedia: false, onPack: () => undefined },
+);
 const seconds = (performance.now() - begun) / 1000;
 const after = (await rebuilt.archive.status()).objects.versions;
 await rebuilt.close();

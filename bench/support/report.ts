@@ -71,7 +71,10 @@ export function report(rows: readonly BenchRow[], argv: readonly string[] = proc
   printRows(rows);
   const at = argv.indexOf('--json');
   const file = at < 0 ? undefined : argv[at + 1];
-  if (file === undefined) return;
+  if (file !== undefined) saveRows(rows, file);
+}
+
+export function saveRows(rows: readonly BenchRow[], file: string): void {
   const machine = {
     cpu: cpus()[0]?.model,
     cores: cpus().length,
