@@ -72,10 +72,8 @@ test('packs dated ahead of the clock are told, so that an operator decides befor
   });
   const greatest = second.report?.hybridGreatest ?? 0n;
   assert.ok(hybridMs(greatest) >= Date.UTC(2056, 0, 1));
-  assert.ok(
-    (await second.vault.register.hybridGreatest()) >= greatest,
-    'also at the start after, when no tail is left',
-  );
+  const kept = hybridMs(await second.vault.register.hybridGreatest());
+  assert.ok(kept >= Date.UTC(2056, 0, 1), 'also at the start after, when no tail is left');
   assert.throws(() => new HybridClock(now).observe(greatest), { code: 'CLOCK_AHEAD' });
   await second.vault.close();
 });
