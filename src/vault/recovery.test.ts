@@ -201,3 +201,20 @@ test('a disk that cannot move its sealed copy keeps it, and the next start moves
   for await (const report of again.vault.care.verifyAll(async () => undefined)) assert.deepEqual(report.problems, []);
   await again.vault.close();
 });
+
+test('a last group that was acknowledged and is rotten is loss, told and salvaged, where the catalog knows of it', async () => {
+  // The second group's first record, and its commit record; each would make it look like a torn tail.
+  for (const place of ['record', 'commit'] as const) {
+    const disk = new SimDisk({ random: new SeededRandom(1) });
+    const { rig, stored, pack, disks } = await leftOpen([disk], { storage: { copies: 1, whenFewer: 'refuse' } });
+    const path = openPath(pack);
+    const sizeBytes = disks[0]?.mediaBytes(path).byteLength ?? 0;
+    disks[0]?.flipBit(path, place === 'record' ? sizeBytes - 4096 + 200 : sizeBytes - 20);
+    disks[0]?.dropCache();
+    const again = await start(disks, rig, 2, { sequences: async () => 4n, applied: new Map() });
+    assert.equal(again.report.losses.length, 1, `${place}: the loss is told`);
+    assert.equal(again.applied.size, 2, `${place}: the entry in the group is salvaged`);
+    await checkAll(again, place === 'record' ? stored.slice(0, 1) : stored);
+    await again.vault.close();
+  }
+});

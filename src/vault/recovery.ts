@@ -37,7 +37,7 @@ import type { Register, Run } from './register.ts';
 import type { Shelf } from './shelf.ts';
 import type { StoreDisk } from './store-disk.ts';
 import { copiesOf, replaceStray } from './stray-copies.ts';
-import { scanTail, type TailCopy, type TailLoss } from './tail-scan.ts';
+import { type Applied, scanTail, type TailCopy, type TailLoss } from './tail-scan.ts';
 import { isFooterWhole } from './verify-pack.ts';
 import { Window, walkRecords } from './walk.ts';
 
@@ -76,6 +76,7 @@ export class Recovery {
   readonly #keeper: PackKeeper;
   readonly #take: TakeFacts;
   readonly #archive: ArchiveId;
+  readonly #applied: Applied;
   readonly report: RecoveryReport = {
     packCount: 0,
     factCount: 0,
@@ -91,12 +92,14 @@ export class Recovery {
     keeper: PackKeeper;
     take: TakeFacts;
     archive: ArchiveId;
+    applied?: Applied | undefined;
   }) {
     this.#shelf = options.shelf;
     this.#register = options.register;
     this.#keeper = options.keeper;
     this.#take = options.take;
     this.#archive = options.archive;
+    this.#applied = options.applied ?? (async () => 0n);
   }
 
   /** Seals and registers what lies in the open folders. */
@@ -219,7 +222,7 @@ export class Recovery {
    * a name of its own. Its records are the same wherever they lie.
    */
   async #sealTail(pack: PackId, copies: readonly TailCopy[], as: PackId = pack): Promise<void> {
-    const scan = await scanTail(copies, { pack, archive: this.#archive });
+    const scan = await scanTail(copies, { pack, archive: this.#archive }, this.#applied);
     if (scan === undefined) {
       for (const copy of copies) await copy.store.disk.remove(openPath(pack));
       return;

@@ -1,6 +1,7 @@
 // The scan of an open pack that its writer left behind: what was committed, from all its mirrors together.
 //
-// Invariants: recovery takes the union of the mirrors; only the last group may be torn, and is dropped when no mirror holds it whole; damage
+// Invariants: recovery takes the union of the mirrors; only the last group may be torn, and is dropped when no mirror holds it whole, unless the
+// caller knows that it was acknowledged: then it is damage, and what is good of it is kept; damage
 // before it is loss, reported with its extent, and costs only the records it touches; nothing is written here. Memory is the index of one
 // pack and a window a mirror.
 
@@ -11,8 +12,10 @@ import {
   concatBytes,
   type HybridTime,
   type PackId,
+  roundUp,
   sha256,
   toArchiveError,
+  type WriterId,
 } from '../base/index.ts';
 import type { DiskFile } from '../disk/index.ts';
 import {
@@ -29,6 +32,9 @@ import {
 import { OpenIndex } from './open-index.ts';
 import type { StoreDisk } from './store-disk.ts';
 import { type ReadBytes, readAround, Window, walkRecords } from './walk.ts';
+
+/** The greatest sequence of a writer that was acknowledged, as far as the caller knows; 0 when it knows nothing. */
+export type Applied = (writer: WriterId) => Promise<bigint>;
 
 export type TailCopy = { readonly store: StoreDisk; readonly file: DiskFile };
 
@@ -70,6 +76,7 @@ const windowBytes = 64 * 1024;
 export async function scanTail(
   copies: readonly TailCopy[],
   identity: { readonly pack: PackId; readonly archive: ArchiveId },
+  applied: Applied = async () => 0n,
 ): Promise<TailScan | undefined> {
   const sources: Source[] = [];
   let header: PackHeader | undefined;
@@ -101,28 +108,35 @@ export async function scanTail(
     const own = await lastCommit(source, header);
     if (own !== undefined && (last === undefined || own.commitOffset > last.commitOffset)) last = own;
   }
-  if (last === undefined) return undefined;
+  const promised = header === undefined ? 0n : await applied(header.writer);
+  if (last === undefined) return header === undefined ? undefined : scanGroups(header, sources, undefined, promised);
   // Without a header on any disk the groups are as good as before; the class alone is not known, and ingest packs are read and settled again.
   const { writer, hybrid } = last.commit;
   header ??= { class: 'ingest', pack: identity.pack, archive: identity.archive, writer, created: hybrid };
-  return scanGroups(header, sources, last);
+  return scanGroups(header, sources, last, promised === 0n ? await applied(header.writer) : promised);
 }
 
-async function scanGroups(header: PackHeader, sources: readonly Source[], last: Ending): Promise<TailScan | undefined> {
+async function scanGroups(
+  header: PackHeader,
+  sources: readonly Source[],
+  last: Ending | undefined,
+  promised: bigint,
+): Promise<TailScan | undefined> {
+  const wasPromised = (row: IndexRow): boolean => row.id.writer === header.writer && row.id.sequence <= promised;
   const index = new OpenIndex();
   const whole = new Set(sources.filter((source) => source.headerGood).map((source) => source.copy));
   const losses: TailLoss[] = [];
   let hybridGreatest = header.created;
   let end = { offset: blockSizeBytes, commitOffset: undefined as number | undefined, groupCount: 0 };
-  while (end.offset <= last.commitOffset) {
+  while (last !== undefined && end.offset <= last.commitOffset) {
     const isLast = end.offset >= last.commit.groupOffset;
     const reads: { source: Source; read: GroupRead }[] = [];
     for (const source of sources) reads.push({ source, read: await readGroup(source, end.offset, isLast) });
     const best = reads.find(({ read }) => read.good)?.read;
-    // Never acknowledged: the group before is the end.
-    if (best === undefined && isLast) break;
-    for (const { source, read } of reads) if (!read.good) whole.delete(source.copy);
     const rows = best?.rows ?? salvaged(reads.map(({ read }) => read));
+    // Never acknowledged: the group before is the end.
+    if (best === undefined && isLast && !rows.some(wasPromised)) break;
+    for (const { source, read } of reads) if (!read.good) whole.delete(source.copy);
     const ending = best?.ending ?? (await nextCommit(sources, end.offset)) ?? last;
     if (best === undefined) {
       const exact = ending.commit.groupOffset === end.offset;
@@ -142,6 +156,18 @@ async function scanGroups(header: PackHeader, sources: readonly Source[], last: 
       commitOffset: ending.commitOffset,
       groupCount: ending.commit.number + 1,
     };
+  }
+  // Behind the last commit record lies what was never acknowledged, or a group whose own commit record is rotten on every mirror.
+  const behind: GroupRead[] = [];
+  for (const source of promised > 0n ? sources : []) behind.push(await readGroup(source, end.offset, true));
+  const kept = salvaged(behind);
+  if (kept.some(wasPromised)) {
+    whole.clear();
+    for (const row of kept) index.add(row);
+    const rowEnd = Math.max(...kept.map((row) => row.offset + row.sizeBytes));
+    const sizeBytes = roundUp(rowEnd, blockSizeBytes) - end.offset;
+    losses.push({ offset: end.offset, sizeBytes, recordCount: 0, foundCount: kept.length });
+    end = { ...end, offset: end.offset + sizeBytes };
   }
   if (index.count === 0 && losses.length === 0) return undefined;
   const { offset: endOffset, commitOffset, groupCount } = end;

@@ -112,11 +112,17 @@ export class Vault {
 
   /**
    * Seals and registers what earlier writers left, before anything new is written. `take` gets every fact that may not have been applied; it
-   * may get one again. `everything`: all packs on all disks are looked at, as a new or older database needs.
+   * may get one again. `everything`: all packs on all disks are looked at, as a new or older database needs. `applied`: the greatest sequence of a
+   * writer that the catalog knows to be acknowledged; a last group below it that fails its check is loss, and not a torn tail.
    */
   async recover(
     take: TakeFacts,
-    options: { everything: boolean; fromMedia: boolean; onPack?: (done: number) => void },
+    options: {
+      everything: boolean;
+      fromMedia: boolean;
+      applied?: (writer: WriterId) => Promise<bigint>;
+      onPack?: (done: number) => void;
+    },
   ): Promise<RecoveryReport> {
     const recovery = new Recovery({
       shelf: this.shelf,
@@ -124,6 +130,7 @@ export class Vault {
       keeper: this.#keeper,
       take,
       archive: this.#options.archive,
+      applied: options.applied,
     });
     if (options.everything) await recovery.reconcile(options);
     await recovery.tails();

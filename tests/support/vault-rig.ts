@@ -72,6 +72,8 @@ export type RigOptions = {
   readonly fromMedia?: boolean;
   readonly cipher?: number;
   readonly keys?: KeySource;
+  /** The greatest sequence of a writer that was acknowledged, as the catalog knows it. */
+  readonly sequences?: (writer: string) => Promise<bigint>;
   readonly pool?: CodecPool;
   /** What was applied before, as a catalog that survived. */
   readonly applied?: Map<string, Uint8Array>;
@@ -123,7 +125,11 @@ export async function openRig(options: RigOptions): Promise<Rig> {
     async (facts) => {
       for (const fact of facts) applied.set(recordIdText(fact.head.id), (await vault.openFact(fact)).slice());
     },
-    { everything: options.everything ?? false, fromMedia: options.fromMedia ?? false },
+    {
+      everything: options.everything ?? false,
+      fromMedia: options.fromMedia ?? false,
+      ...(options.sequences === undefined ? {} : { applied: options.sequences }),
+    },
   );
   return { vault, sql, applied, events, report, stores };
 }
