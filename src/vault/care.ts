@@ -161,6 +161,7 @@ export class Care {
         }
       }
     }
+    await register.checkpoint();
   }
 
   /** The rows of a sealed pack's index, a page at a time in memory. */
@@ -234,11 +235,11 @@ export class Care {
     const { shelf, register, reader, nowMs } = this.#options;
     const sources: DiskFile[] = [];
     try {
-      for (const placement of await register.placementsOf(pack)) {
-        const store = shelf.store(placement.disk);
-        if (store === undefined || store.state === 'missing') continue;
-        const path = placement.kind === 'pack' ? sealedPath(pack) : footerPath(pack);
-        if (placement.kind !== kind) continue;
+      // Every disk is asked, those believed good first: a power cut may have taken back what the register knew of a copy.
+      const good = (await register.placementsOf(pack)).filter((each) => each.kind === kind && each.state === 'good');
+      const isGood = (store: StoreDisk): boolean => good.some((each) => each.disk === store.id);
+      const path = kind === 'pack' ? sealedPath(pack) : footerPath(pack);
+      for (const store of [...shelf.present().filter(isGood), ...shelf.present().filter((each) => !isGood(each))]) {
         const file = await store.disk.open(path, 'read').catch(() => undefined);
         if (file !== undefined) sources.push(file);
       }

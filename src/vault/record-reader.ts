@@ -130,9 +130,12 @@ export class RecordReader {
     open: Opener<T>,
   ): Promise<{ read: CopyRead<T> | undefined; missing: boolean }> {
     const placements = (await this.#register.placementsOf(pack)).filter((each) => each.kind === 'pack');
+    const known = new Set(placements.map((each) => each.disk));
+    // A power cut may have taken back what the register knew of a copy, so the other disks are asked last.
+    const others = this.#shelf.present().filter((store) => !known.has(store.id));
     const bad: DiskId[] = [];
     let missing = false;
-    for (const { disk } of placements) {
+    for (const disk of [...known, ...others.map((store) => store.id)]) {
       try {
         const bytes = await this.#shelf.withFile(disk, pack, 'pack', (file) => file.read(row.offset, row.sizeBytes));
         const read = await openThis(row, bytes, open);
@@ -141,7 +144,7 @@ export class RecordReader {
       } catch (error) {
         if (!isCopyFault(error)) throw error;
         if (isArchiveError(error, 'DISK_MISSING')) missing = true;
-        else bad.push(disk);
+        else if (known.has(disk)) bad.push(disk);
       }
     }
     for (const disk of bad) this.#hooks.onBadCopy({ pack, disk, mended: false });

@@ -218,3 +218,23 @@ test('a last group that was acknowledged and is rotten is loss, told and salvage
     await again.vault.close();
   }
 });
+
+test('a copy that the register forgot in a power cut still mends the one that it knows', async () => {
+  const disks = twoDisks();
+  const rig = await openRig({ disks, storage: accept });
+  const stored = [await store(rig, random.bytes(600))];
+  await rig.vault.sealOpen('all');
+  const [facts] = await rig.vault.register.packsAfter(undefined, 1);
+  const [known, forgotten] = rig.stores;
+  assert.ok(facts !== undefined && known !== undefined && forgotten !== undefined);
+  await rig.vault.register.unplace(facts.pack, forgotten.id, 'pack');
+  disks[0]?.flipBit(sealedPath(facts.pack), 4096 + 300);
+  disks[0]?.dropCache();
+  await checkAll(rig, stored);
+  disks[0]?.flipBit(sealedPath(facts.pack), 4096 + 20);
+  disks[0]?.dropCache();
+  for await (const _ of rig.vault.care.verifyAll(async () => undefined));
+  for await (const report of rig.vault.care.repair(async () => undefined)) assert.equal(report.outcome, 'mended');
+  for await (const report of rig.vault.care.verifyAll(async () => undefined)) assert.deepEqual(report.problems, []);
+  await rig.vault.close();
+});
