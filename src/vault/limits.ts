@@ -23,7 +23,7 @@ export type VaultLimits = {
 };
 
 export const vaultLimitsDefault: VaultLimits = {
-  inFlightBytesMax: 32 * 1024 * 1024,
+  inFlightBytesMax: 24 * 1024 * 1024,
   groupBytesMax: 8 * 1024 * 1024,
   groupRecordsMax: 4096,
   packBytesMax: 1024 * 1024 * 1024,
