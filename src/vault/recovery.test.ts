@@ -183,10 +183,10 @@ test('a disk that cannot move its sealed copy keeps it, and the next start moves
   const rig = await openRig({ disks, storage: accept });
   const stored = [await store(rig, random.bytes(600))];
   const [first] = disks as [SimDisk, SimDisk];
-  const { rename } = first;
+  const rename = first.rename.bind(first);
   first.rename = (from, to) => {
     if (from.endsWith('.pack')) first.fail({ step: 0, kind: 'io' });
-    return rename.call(first, from, to);
+    return rename(from, to);
   };
   await rig.vault.sealOpen('all');
   assert.deepEqual(rig.vault.livePacks(), []);
