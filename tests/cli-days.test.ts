@@ -38,6 +38,12 @@ async function dump(stele: Stele): Promise<unknown> {
   }
 }
 
+const lines = (out: string): unknown[] =>
+  out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown);
+
 function flip(file: string, offset: number): void {
   const bytes = fs.readFileSync(file);
   bytes[offset] = (bytes[offset] as number) ^ 0x10;
@@ -171,6 +177,40 @@ test('a pulled disk: reading goes on, new data is refused or accepted as configu
   fs.rmSync(stele.path('two'), { recursive: true });
   assert.ok((await stele.content('files/a')).equals(fs.readFileSync(short)));
   assert.equal((await stele.content('files/b')).toString(), 'b');
+});
+
+test('a disk retires when all it holds is elsewhere, and stays out when it is listed', async () => {
+  const stele = newArchive(
+    `${twoDisks}  - path: three\n`.replace('copies: 2\n  - path: three\n', '  - path: three\ncopies: 2\n'),
+  );
+  for (const disk of ['one', 'two', 'three']) fs.mkdirSync(stele.path(disk));
+  stele.file('a', noise(400_000));
+  await stele.done('put', 'a');
+  const holder =
+    (
+      JSON.parse((await stele.done('where', 'files/a', '--json')).out) as {
+        packs: { copies: { label: string; kind: string }[] }[];
+      }
+    ).packs[0]?.copies.find((copy) => copy.kind === 'pack')?.label ?? '';
+  await stele.done('disk', 'retire', holder);
+  assert.ok(!fs.existsSync(stele.path(holder, 'keyring.json')));
+  await stele.done('repair');
+  assert.match((await stele.done('disk', 'list')).out, new RegExp(`${holder} +missing \\(retired`));
+  assert.ok((await stele.content('files/a')).equals(noise(400_000)));
+  const [copies] = lines((await stele.done('where', 'files/a', '--json')).out) as {
+    packs: { copies: { label: string; kind: string; state: string }[] }[];
+  }[];
+  const good =
+    copies?.packs[0]?.copies
+      .filter((copy) => copy.kind === 'pack' && copy.state === 'good')
+      .map((copy) => copy.label) ?? [];
+  assert.equal(good.length, 2);
+  assert.ok(!good.includes(holder));
+  const single = newArchive();
+  single.file('a', 'a');
+  await single.done('put', 'a');
+  assert.match((await single.run('disk', 'retire', 'disk')).err, /COPIES_TOO_FEW/);
+  assert.equal((await single.content('files/a')).toString(), 'a');
 });
 
 test('a flipped bit anywhere is found and mended from the other copy; with one copy it costs what it hits and says so', async () => {

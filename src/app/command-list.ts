@@ -2,7 +2,7 @@
 
 import type { Command } from './command.ts';
 import { get } from './commands/get.ts';
-import { configCheck, diskAdd, diskList, version } from './commands/house.ts';
+import { configCheck, diskAdd, diskList, diskRetire, version } from './commands/house.ts';
 import { keysExport, keysImport, keysShred, keysStatus } from './commands/keys.ts';
 import { ls, rm, where } from './commands/ls.ts';
 import { tokenCreate, tokenList, tokenRevoke, userAdd, userList, userPassword } from './commands/people.ts';
@@ -24,6 +24,7 @@ export const commands: readonly Command[] = [
   rebuild,
   diskList,
   diskAdd,
+  diskRetire,
   keysExport,
   keysImport,
   keysStatus,

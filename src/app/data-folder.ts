@@ -77,7 +77,17 @@ export class DataFolder {
   }
 
   async setAddedDisks(disks: readonly DiskSetting[]): Promise<void> {
-    await this.#write('disks.json', { disks });
+    await this.#write('disks.json', { disks, retired: await this.retiredDisks() });
+  }
+
+  /** Ids of disks that left the archive: they do not come back by being listed. */
+  async retiredDisks(): Promise<string[]> {
+    const json = await this.#read('disks.json');
+    return Array.isArray(json?.['retired']) ? (json['retired'] as unknown[]).map(String) : [];
+  }
+
+  async setRetiredDisks(retired: readonly string[]): Promise<void> {
+    await this.#write('disks.json', { disks: await this.addedDisks(), retired });
   }
 
   /** The link of a first start, kept so that a restart before it was used shows the same. */

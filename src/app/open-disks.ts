@@ -61,6 +61,8 @@ export type JoinOptions = {
   readonly archive: ArchiveId;
   /** Whether folders without an identity become disks of the archive. */
   readonly enrol: boolean;
+  /** Ids of disks that left the archive. */
+  readonly retired: readonly string[];
   readonly random: Random;
   readonly clock: Clock;
 };
@@ -70,6 +72,11 @@ export async function joinOrEnrol(each: OpenDisk, options: JoinOptions): Promise
   if (each.disk === undefined) return;
   try {
     each.store = await joinDisk(each.disk, options.archive);
+    if (each.store !== undefined && options.retired.includes(each.store.id)) {
+      each.store = undefined;
+      each.reason = 'retired: take it out of the configuration';
+      return;
+    }
     if (each.store === undefined && options.enrol) {
       const names = (await each.disk.list('')).filter((name) => name !== 'lost+found');
       const ours = ['open', 'packs', 'footers', 'keyring.json', 'FORMAT.md'];

@@ -62,6 +62,27 @@ export const diskAdd = defineCommand({
   },
 });
 
+export const diskRetire = defineCommand({
+  name: 'disk retire',
+  usage: 'LABEL',
+  says: 'let a disk go, when all it holds is on others',
+  details:
+    'Its packs stay on it, without the keyring. Take it out of the configuration; stele repair then makes the copies it held again.',
+  args: { least: 1, most: 1 },
+  flags: {},
+  where: 'archive',
+  run: async (run) => {
+    const { args, terminal, json } = run;
+    const [label = ''] = args;
+    const running = await run.running();
+    await running.retireDisk(label);
+    terminal.out(
+      json ? JSON.stringify({ disk: label, retired: true }) : `disk ${label} left the archive; run: stele repair`,
+    );
+    return 0;
+  },
+});
+
 export const configCheck = defineCommand({
   name: 'config check',
   usage: '',
