@@ -166,29 +166,31 @@ export class Care {
 
   /** The rows of a sealed pack's index, a page at a time in memory. */
   async *rowsOf(pack: PackId): AsyncGenerator<IndexRow> {
-    const { locator, page } = await this.#index(pack);
-    for (let number = 0; number < locator.index.length; number += 1) {
-      const rows = await page(number);
+    for (let number = 0; ; number += 1) {
+      const rows = await this.#fromAnyCopy(pack, async (copy, locator) => {
+        const place = locator.index[number];
+        return place === undefined ? undefined : copy.indexRows(locator, place);
+      });
+      if (rows === undefined) return;
       for (let index = 0; index < indexRowCount(rows); index += 1) yield decodeIndexRow(rows, index);
     }
   }
 
   /** The entry, event and site records of a sealed pack, checked, from its footer. */
   async *factsOf(pack: PackId): AsyncGenerator<ReadRecord> {
-    const { locator, placement } = await this.#index(pack);
-    const batch: ReadRecord[] = [];
-    await this.#options.shelf.withFile(placement.disk, pack, placement.kind, async (file) => {
-      const from = new PackCopy(file, placement.kind).offsetInFile(locator, locator.footerOffset);
+    yield* await this.#fromAnyCopy(pack, async (copy, locator) => {
+      const facts: ReadRecord[] = [];
+      const from = copy.offsetInFile(locator, locator.footerOffset);
       const to = from + locator.footerSizeBytes;
-      const window = new Window((offset, length) => file.read(offset, length), to);
+      const window = new Window((offset, length) => copy.file.read(offset, length), to);
       for await (const each of walkRecords({ window, from, to, bodies: (head) => isFactKind(head.kind) })) {
         if (each.kind === 'record' && each.bodyGood && isFactKind(each.head.kind))
-          batch.push({ head: each.head, body: each.body });
+          facts.push({ head: each.head, body: each.body });
       }
+      if (facts.length !== locator.factCount)
+        throw new ArchiveError('PACK_CORRUPT', `the footer of pack ${pack} lacks records`);
+      return facts;
     });
-    if (batch.length !== locator.factCount)
-      throw new ArchiveError('PACK_CORRUPT', `the footer of pack ${pack} lacks records`);
-    yield* batch;
   }
 
   /** Removes a pack everywhere. The caller has made sure that nothing of worth is in it alone. Safe to repeat. */
@@ -203,27 +205,21 @@ export class Care {
     reader.forget(pack);
   }
 
-  async #index(
-    pack: PackId,
-  ): Promise<{ locator: Locator; placement: Placement; page: (number: number) => Promise<Uint8Array> }> {
+  /** What `read` makes of a footer, from the first copy in which all that it needs is whole; footer files first. */
+  async #fromAnyCopy<T>(pack: PackId, read: (copy: PackCopy, locator: Locator) => Promise<T>): Promise<T> {
     const { register, shelf } = this.#options;
     const placements = (await register.placementsOf(pack)).sort((a, b) =>
       a.kind === b.kind ? 0 : a.kind === 'footer' ? -1 : 1,
     );
     let failure: unknown = new ArchiveError('RECORD_LOST', `no copy of pack ${pack} is left`);
-    for (const placement of placements) {
-      const { disk, kind } = placement;
+    for (const { disk, kind } of placements) {
       try {
-        const locator = await shelf.withFile(disk, pack, kind, (file) => new PackCopy(file, kind).locator());
-        if (locator === undefined) continue;
-        const page = (number: number): Promise<Uint8Array> =>
-          shelf.withFile(disk, pack, kind, async (file) => {
-            const place = locator.index[number];
-            if (place === undefined)
-              throw new ArchiveError('PACK_CORRUPT', `pack ${pack} has no index record ${number}`);
-            return new PackCopy(file, kind).indexRows(locator, place);
-          });
-        return { locator, placement, page };
+        return await shelf.withFile(disk, pack, kind, async (file) => {
+          const copy = new PackCopy(file, kind);
+          const locator = await copy.locator();
+          if (locator === undefined) throw new ArchiveError('PACK_TRUNCATED', `pack ${pack} has no locator`);
+          return read(copy, locator);
+        });
       } catch (error) {
         failure = error;
       }

@@ -238,3 +238,25 @@ test('a copy that the register forgot in a power cut still mends the one that it
   for await (const report of rig.vault.care.verifyAll(async () => undefined)) assert.deepEqual(report.problems, []);
   await rig.vault.close();
 });
+
+test('the rows and facts of a pack come from whichever footer is whole', async () => {
+  const disks = twoDisks();
+  const rig = await openRig({ disks, storage: accept });
+  await store(rig, random.bytes(600));
+  await rig.vault.sealOpen('all');
+  const [facts] = await rig.vault.register.packsAfter(undefined, 1);
+  assert.ok(facts !== undefined);
+  const file = `footers/${facts.pack.slice(0, 2)}/${facts.pack}.foot`;
+  for (const disk of disks) {
+    // The first bytes behind the header are those of the index record.
+    disk.flipBit(file, 4096 + 150);
+    disk.dropCache();
+  }
+  const rows = [];
+  for await (const row of rig.vault.care.rowsOf(facts.pack)) rows.push(row);
+  assert.equal(rows.length, 2);
+  const found = [];
+  for await (const fact of rig.vault.care.factsOf(facts.pack)) found.push(fact);
+  assert.equal(found.length, 1);
+  await rig.vault.close();
+});
