@@ -81,6 +81,14 @@ test('a folder comes back with its names, modes and times, and what is no file i
   assert.equal(facts.mtimeMs, 1_000_000_000_000);
 });
 
+test('the archive does not swallow itself', async () => {
+  const stele = newArchive();
+  stele.file('a', 'x');
+  const ran = await stele.done('put', stele.folder);
+  assert.match(ran.err, /left out: [^\n]*\/data\/ \(the archive itself\)/);
+  assert.match(ran.out, /1 stored, .*1 left out/);
+});
+
 test('a key never leads out of the folder it is brought back to', async () => {
   const stele = newArchive();
   stele.file('evil', 'x');

@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { ArchiveError, assert, concatBytes, defaultTenant, hexOf, utf8Bytes } from '../../base/index.ts';
 import { type CommandRun, defineCommand, textFlag } from '../command.ts';
+import { allDisks } from '../data-folder.ts';
 import { errorFacts, errorLine } from '../error-line.ts';
 import { defaultBucket, keyText, splitName } from '../object-names.ts';
 import { sizeText } from '../say-sizes.ts';
@@ -43,7 +44,11 @@ async function putFiles(run: CommandRun): Promise<number> {
     if (fs.lstatSync(file, { throwIfNoEntry: false }) === undefined)
       throw new ArchiveError('FILE_MISSING', `${arg} is not there`);
   }
-  const { archive } = await run.running();
+  const { archive, data } = await run.running();
+  const own = ownFolders([
+    run.settings.data,
+    ...allDisks(run.settings, await data.addedDisks()).map((disk) => disk.path),
+  ]);
   const tally: Tally = { stored: 0, same: 0, bytes: 0, failed: 0, passedOver: 0 };
   const say = (line: string): void => {
     if (flags['quiet'] !== true && !json) terminal.out(line);
@@ -57,7 +62,7 @@ async function putFiles(run: CommandRun): Promise<number> {
       );
       try {
         const before = await handle.stat();
-        const content = (): AsyncIterable<Uint8Array> => piecesOf(handle, terminal.signal);
+        const content = (): AsyncIterable<Uint8Array> => piecesOf(handle, before.size, terminal.signal);
         const result = await archive.objects.put(
           {
             tenant: defaultTenant,
@@ -103,7 +108,7 @@ async function putFiles(run: CommandRun): Promise<number> {
     tally.passedOver += 1;
     terminal.note(`stele: left out: ${line}`);
   };
-  await inParallel(tasksOf(args, terminal.cwd, prefix, notes), putOne, terminal.signal);
+  await inParallel(tasksOf(args, { cwd: terminal.cwd, prefix, leftOut: notes, own }), putOne, terminal.signal);
   terminal.progressDone();
   const stopped = terminal.signal.aborted;
   const summary = { ...tally, stopped };
@@ -140,60 +145,87 @@ function fileFault(error: NodeJS.ErrnoException): ArchiveError {
   });
 }
 
-async function* piecesOf(handle: fs.promises.FileHandle, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+/** Up to the length that the file had when it was opened: one that grows as fast as it is read would never end. */
+async function* piecesOf(
+  handle: fs.promises.FileHandle,
+  sizeBytes: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   // One buffer for the whole file: whoever takes a piece copies it before asking for the next.
   const buffer = new Uint8Array(pieceBytes);
-  for (let offset = 0; ; ) {
+  // What says that it has no length (files of the kernel) is read to its end.
+  const end = sizeBytes === 0 ? Number.POSITIVE_INFINITY : sizeBytes;
+  for (let offset = 0; offset < end; ) {
     if (signal.aborted)
       throw new ArchiveError('CLOSED', 'stopped before the file was read to its end', { hint: 'put it again' });
-    const { bytesRead } = await handle.read(buffer, 0, buffer.byteLength, offset);
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.byteLength, end - offset), offset);
     if (bytesRead === 0) return;
     offset += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }
 }
 
+type Walk = {
+  readonly cwd: string;
+  readonly prefix: string;
+  readonly leftOut: (line: string) => void;
+  /** Folders of the archive itself, which would grow while they are read. */
+  readonly own: ReadonlySet<string>;
+};
+
+function idOf(facts: fs.Stats): string {
+  return `${facts.dev}:${facts.ino}`;
+}
+
+function ownFolders(folders: readonly string[]): ReadonlySet<string> {
+  const found = folders.map((folder) => fs.statSync(folder, { throwIfNoEntry: false }));
+  return new Set(found.flatMap((facts) => (facts === undefined ? [] : [idOf(facts)])));
+}
+
 /** The regular files that arguments stand for, with their keys, folder by folder. */
-async function* tasksOf(
-  args: readonly string[],
-  cwd: string,
-  prefix: string,
-  leftOut: (line: string) => void,
-): AsyncGenerator<Task> {
+async function* tasksOf(args: readonly string[], walk: Walk): AsyncGenerator<Task> {
   for (const arg of args) {
-    const file = path.resolve(cwd, arg);
+    const file = path.resolve(walk.cwd, arg);
     // A folder named by a link is meant; links within folders are left out.
     const facts = fs.statSync(file, { throwIfNoEntry: false });
     if (facts === undefined) throw new ArchiveError('FILE_MISSING', `${arg} leads nowhere`);
     const name = path.basename(file);
-    if (facts.isDirectory())
-      yield* tasksBelow(Buffer.from(file), utf8Bytes(`${prefix}${name === '' ? '' : `${name}/`}`), leftOut);
-    else if (facts.isFile()) yield { file: Buffer.from(fs.realpathSync(file)), key: utf8Bytes(`${prefix}${name}`) };
-    else throw new ArchiveError('ARGUMENT_INVALID', `${arg} is neither a file nor a folder`);
+    if (facts.isDirectory()) {
+      yield* tasksBelow(Buffer.from(file), utf8Bytes(`${walk.prefix}${name === '' ? '' : `${name}/`}`), walk);
+    } else if (facts.isFile()) {
+      yield { file: Buffer.from(fs.realpathSync(file)), key: utf8Bytes(`${walk.prefix}${name}`) };
+    } else throw new ArchiveError('ARGUMENT_INVALID', `${arg} is neither a file nor a folder`);
   }
 }
 
 const slash = Buffer.from('/');
 
-async function* tasksBelow(folder: Buffer, prefix: Uint8Array, leftOut: (line: string) => void): AsyncGenerator<Task> {
+async function* tasksBelow(folder: Buffer, prefix: Uint8Array, walk: Walk): AsyncGenerator<Task> {
   let entries: fs.Dirent<Buffer>[];
   try {
+    if (walk.own.has(idOf(await fs.promises.stat(folder)))) {
+      walk.leftOut(`${keyText(prefix)} (the archive itself)`);
+      return;
+    }
     entries = await fs.promises.readdir(folder, { withFileTypes: true, encoding: 'buffer' });
   } catch (error) {
-    leftOut(`${keyText(prefix)} (cannot be listed: ${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+    walk.leftOut(`${keyText(prefix)} (cannot be listed: ${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
     return;
   }
   entries.sort((a, b) => Buffer.compare(a.name, b.name));
   for (const entry of entries) {
     const file = Buffer.concat([folder, slash, entry.name]);
     const key = concatBytes([prefix, entry.name]);
-    if (entry.isDirectory()) yield* tasksBelow(file, concatBytes([key, slash]), leftOut);
+    if (entry.isDirectory()) yield* tasksBelow(file, concatBytes([key, slash]), walk);
     else if (entry.isFile()) yield { file, key };
-    else
-      leftOut(
-        `${keyText(key)} (${entry.isSymbolicLink() ? 'a symbolic link' : entry.isSocket() ? 'a socket' : entry.isFIFO() ? 'a pipe' : 'no regular file'})`,
-      );
+    else walk.leftOut(`${keyText(key)} (${kindOf(entry)})`);
   }
+}
+
+function kindOf(entry: fs.Dirent<Buffer>): string {
+  if (entry.isSymbolicLink()) return 'a symbolic link';
+  if (entry.isSocket()) return 'a socket';
+  return entry.isFIFO() ? 'a pipe' : 'no regular file';
 }
 
 /** At most `filesAtOnce` tasks under way; the first failure that is thrown ends the rest. */
