@@ -6,15 +6,19 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { ArchiveError, assert, concatBytes, defaultTenant, hexOf, utf8Bytes } from '../../base/index.ts';
+import { ArchiveError, assert, Budget, concatBytes, defaultTenant, hexOf, utf8Bytes } from '../../base/index.ts';
 import { type CommandRun, defineCommand, textFlag } from '../command.ts';
 import { allDisks } from '../data-folder.ts';
 import { errorFacts, errorLine } from '../error-line.ts';
 import { defaultBucket, keyText, splitName } from '../object-names.ts';
 import { sizeText } from '../say-sizes.ts';
 
-const filesAtOnce = 4;
+/** Many small files share one group commit; large ones wait for each other by what they hold in memory. */
+const filesAtOnce = 32;
+const bytesAtOnce = 32 * 1024 * 1024;
+const bytesOfFileMax = 8 * 1024 * 1024;
 const pieceBytes = 1024 * 1024;
+const emptyReadBytes = 16 * 1024;
 
 type Task = { readonly file: Buffer; readonly key: Uint8Array };
 type Tally = { stored: number; same: number; bytes: number; failed: number; passedOver: number };
@@ -53,6 +57,7 @@ async function putFiles(run: CommandRun): Promise<number> {
   const say = (line: string): void => {
     if (flags['quiet'] !== true && !json) terminal.out(line);
   };
+  const budget = new Budget('bytes of files under way', bytesAtOnce);
   const putOne = async ({ file, key }: Task): Promise<void> => {
     const name = `${bucket}/${keyText(key)}`;
     try {
@@ -60,8 +65,11 @@ async function putFiles(run: CommandRun): Promise<number> {
         file,
         fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK,
       );
+      let taken = 0;
       try {
         const before = await handle.stat();
+        taken = Math.min(before.size, bytesOfFileMax);
+        await budget.take(taken);
         const content = (): AsyncIterable<Uint8Array> => piecesOf(handle, before.size, terminal.signal);
         const result = await archive.objects.put(
           {
@@ -92,6 +100,7 @@ async function putFiles(run: CommandRun): Promise<number> {
         if (after.mtimeMs !== before.mtimeMs || after.size !== result.sizeBytes)
           terminal.note(`stele: ${name} changed while it was read: stored as it was read`);
       } finally {
+        budget.give(taken);
         await handle.close();
       }
     } catch (error) {
@@ -152,7 +161,7 @@ async function* piecesOf(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   // One buffer for the whole file: whoever takes a piece copies it before asking for the next.
-  const buffer = new Uint8Array(pieceBytes);
+  const buffer = new Uint8Array(sizeBytes === 0 ? emptyReadBytes : Math.min(pieceBytes, sizeBytes));
   // What says that it has no length (files of the kernel) is read to its end.
   const end = sizeBytes === 0 ? Number.POSITIVE_INFINITY : sizeBytes;
   for (let offset = 0; offset < end; ) {
