@@ -154,6 +154,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   hybrid.observe(await vault.register.hybridGreatest(), options.acceptClock === true ? 'accept' : 'check');
   const report = await vault.recover((facts) => applier.take(facts, (record) => vault.openFact(record)), {
     everything: everything.read,
+    applied: (writer) => catalog.applied(writer),
     fromMedia: options.rebuild?.fromMedia ?? false,
     ...(options.rebuild === undefined ? {} : { onPack: options.rebuild.onPack }),
   });

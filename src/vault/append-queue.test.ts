@@ -90,3 +90,20 @@ test('content that is refused because the disk is full is refused whole, and the
   await store(vault, 4_000_000);
   await vault.close();
 });
+
+test('a stream that never rests seals its pack when asked', async () => {
+  const { vault, events } = await rig({ disks: [simDisk()] });
+  let stop = false;
+  const writers = Array.from({ length: 8 }, async () => {
+    while (!stop) {
+      await store(vault, 2000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
+  await turns();
+  await vault.sealOpen('all');
+  assert.equal(events.filter((event) => event.kind === 'pack-sealed').length, 1);
+  stop = true;
+  await Promise.all(writers);
+  await vault.close();
+});

@@ -73,6 +73,7 @@ export class AppendQueue {
   readonly options: AppendQueueOptions;
   readonly #budget: Budget;
   #waiting: Waiting[] = [];
+  #rolls: { readonly resolve: () => void; readonly reject: (reason: unknown) => void }[] = [];
   #sequence = 0n;
   #pack: PackWriter | undefined;
   #running: Promise<void> | undefined;
@@ -148,13 +149,12 @@ export class AppendQueue {
     });
   }
 
-  /** Retires the open pack once all that waits is durable. */
+  /** Retires the open pack between two groups, whatever waits behind: a stream that never rests seals its packs too. */
   async roll(): Promise<void> {
-    await this.#idle();
-    const pack = this.#pack;
-    if (pack === undefined || pack.index.count === 0) return;
-    this.#pack = undefined;
-    await this.options.retire(pack, this.#applying);
+    await new Promise<void>((resolve, reject) => {
+      this.#rolls.push({ resolve, reject });
+      this.#start();
+    });
   }
 
   /** Finishes what was accepted, refuses the rest. The open pack stays open on the disks; it is for the caller to close. */
@@ -207,22 +207,38 @@ export class AppendQueue {
   #start(): void {
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
-      if (this.#waiting.length > 0) this.#start();
+      if (this.#waiting.length > 0 || this.#rolls.length > 0) this.#start();
     });
   }
 
   async #run(): Promise<void> {
     // A turn of the event loop's microtasks lets callers of this very moment into the first group.
     await Promise.resolve();
-    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+    for (;;) {
+      if (this.#rolls.length > 0) await this.#retireOpen();
+      const first = this.#waiting[0];
+      if (first === undefined) return;
       if (first.unmade > 0) {
-        const waiting = first;
         await new Promise<void>((resolve) => {
-          waiting.wake = resolve;
+          first.wake = resolve;
         });
       }
       const batch = this.#takeBatch();
       if (batch.length > 0) await this.#commit(batch);
+    }
+  }
+
+  async #retireOpen(): Promise<void> {
+    const asked = this.#rolls.splice(0);
+    try {
+      const pack = this.#pack;
+      if (pack !== undefined && pack.index.count > 0) {
+        this.#pack = undefined;
+        await this.options.retire(pack, this.#applying);
+      }
+      for (const each of asked) each.resolve();
+    } catch (error) {
+      for (const each of asked) each.reject(error);
     }
   }
 
