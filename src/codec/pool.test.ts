@@ -92,7 +92,7 @@ test('large records made by workers open to their plain bytes, by workers and wi
 test('a few small records are made at once; of many in one turn each gets its own result', async () => {
   const plains = Array.from({ length: batchJobsMax * 3 }, (_, index) => random.bytes(index * 11));
   const jobs = plains.map((plain, index) => makeJob(plain, { sequence: BigInt(index) }));
-  const wrong = 50;
+  const wrong = 80;
   jobs[wrong] = { ...(jobs[wrong] as MakeJob), nonce: emptyBytes };
   const answers = jobs.map((job) => shared.make(job));
   const promises = answers.map((answer) => Promise.resolve(answer));
