@@ -70,10 +70,10 @@ test('golden payloads decode to the frames they were made of', () => {
 const pythonScript = `
 import sys, json
 sys.path.insert(0, sys.argv[1])
-import stele_pixels
+import stele_read
 for case in json.load(open(sys.argv[2])):
     payload, plain = open(case['payload'], 'rb').read(), open(case['plain'], 'rb').read()
-    decode = getattr(stele_pixels, 'decode_pixel_' + case['codec'])
+    decode = getattr(stele_read, 'decode_pixel_' + case['codec'])
     print(case['name'], decode(payload, len(plain), lambda frame: plain) == plain)
 `;
 
