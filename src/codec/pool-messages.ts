@@ -4,7 +4,7 @@
 // bytes fill it, otherwise the bytes are copied; errors cross with code and sentence, never with content.
 
 import { ArchiveError, AssertionFault, type ErrorCode } from '../base/index.ts';
-import { fillsItsBuffer, fillsMostOfItsBuffer } from './buffers.ts';
+import { endsItsBuffer, fillsItsBuffer, fillsMostOfItsBuffer } from './buffers.ts';
 import type { CipherKeys } from './cipher.ts';
 import type { CodecHint } from './codec.ts';
 import type { RecordFields } from './record-job.ts';
@@ -77,10 +77,18 @@ export class Parcel {
     return this.#moved.length > 0;
   }
 
-  /** `spare`: buffers of our own making may be moved with some unused room behind the bytes. */
-  add(bytes: Uint8Array, options: { spare?: boolean } = {}): () => Uint8Array {
+  /**
+   * `spare`: buffers of our own making may be moved with some unused room behind the bytes. `behindHead`: a body may be moved with the head it was
+   * read with.
+   */
+  add(bytes: Uint8Array, options: { spare?: boolean; behindHead?: boolean } = {}): () => Uint8Array {
     const { buffer } = bytes;
-    const fits = options.spare === true ? fillsMostOfItsBuffer(bytes) : fillsItsBuffer(bytes);
+    const fits =
+      options.behindHead === true
+        ? endsItsBuffer(bytes)
+        : options.spare === true
+          ? fillsMostOfItsBuffer(bytes)
+          : fillsItsBuffer(bytes);
     if (!this.#copyAll && bytes.byteLength >= moveBytesMin && fits && buffer instanceof ArrayBuffer) {
       this.#moved.push(buffer);
       return () => bytes;

@@ -108,7 +108,10 @@ export class CodecPool {
     return this.#run([makeWork(job)], patient).then(([result]) => madeOf(job, plainSizeBytes, result));
   }
 
-  /** The plain bytes, checked, as `openRecord` gives them and with its errors. `body` is given up as `plain` is in `make`; safe to repeat otherwise. */
+  /**
+   * The plain bytes, checked, as `openRecord` gives them and with its errors. `body` is given up when it fills its buffer, or ends one that holds but its
+   * head before it: whoever needs that head later keeps a copy. Safe to repeat otherwise.
+   */
   open(job: OpenJob): Uint8Array | Promise<Uint8Array> {
     const { body, keys, head } = job;
     const isPixels = head.codec === codecNumber.pixelFast || head.codec === codecNumber.pixelBest;
@@ -322,7 +325,7 @@ function packWork(work: Work, parcel: Parcel): () => Work {
     }
     case 'open': {
       const head = parcel.add(work.head);
-      const body = parcel.add(work.body);
+      const body = parcel.add(work.body, { behindHead: true });
       return () => ({ ...work, head: head(), body: body() });
     }
     case 'digest': {

@@ -5,7 +5,7 @@
 import { parentPort } from 'node:worker_threads';
 import { ArchiveError, defined, sha256 } from '../base/index.ts';
 import { decodeHead } from '../format/index.ts';
-import { releaseBytes } from './buffers.ts';
+import { releaseBytes, releaseRead } from './buffers.ts';
 import { failureOf, Parcel, type Reply, type Request, type Result, type Work } from './pool-messages.ts';
 import { makeRecord, openRecord } from './record-job.ts';
 
@@ -26,7 +26,7 @@ function carryOut(work: Work, parcel: Parcel): () => Result {
       if (head === undefined || head === 'short')
         throw new ArchiveError('RECORD_CORRUPT', 'the head of a record is damaged');
       const plain = openRecord({ head, body: work.body, keys: work.keys });
-      if (plain.buffer !== work.body.buffer) releaseBytes(work.body);
+      if (plain.buffer !== work.body.buffer) releaseRead(work.body);
       const plainSent = parcel.add(plain, { spare: true });
       return () => ({ kind: 'opened', plain: plainSent() });
     }

@@ -22,6 +22,7 @@ import {
   type PackHeader,
   recordKind,
 } from '../format/index.ts';
+import { ownHead } from './walk.ts';
 
 export type ReadRecord = { readonly head: Head; readonly body: Uint8Array };
 
@@ -94,7 +95,8 @@ export function splitRecord(bytes: Uint8Array): ReadRecord {
   if (bytes.byteLength !== bodyOffset + head.bodySizeBytes) {
     throw new ArchiveError('RECORD_CORRUPT', 'a record is not as long as its index says');
   }
-  return { head, body: bytes.subarray(bodyOffset) };
+  // The body may be moved to a worker with the buffer it was read into; the head is needed afterwards.
+  return { head: ownHead(head), body: bytes.subarray(bodyOffset) };
 }
 
 /** The same, with the body held against its digest. */

@@ -138,8 +138,10 @@ export class RecordReader {
     for (const disk of [...known, ...others.map((store) => store.id)]) {
       try {
         const bytes = await this.#shelf.withFile(disk, pack, 'pack', (file) => file.read(row.offset, row.sizeBytes));
+        // Opening may take the bytes away; where another copy waits to be mended, they are kept.
+        const kept = bad.length > 0 ? bytes.slice() : undefined;
         const read = await openThis(row, bytes, open);
-        for (const each of bad) await this.#mend(pack, each, row, read.record);
+        if (kept !== undefined) for (const each of bad) await this.#mend(pack, each, row, splitRecord(kept));
         return { read, missing };
       } catch (error) {
         if (!isCopyFault(error)) throw error;

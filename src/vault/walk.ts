@@ -145,7 +145,7 @@ export async function* walkRecords(options: WalkOptions): AsyncGenerator<Walked>
 }
 
 /** A head whose bytes outlive the window. */
-function ownHead(head: Head): Head {
+export function ownHead(head: Head): Head {
   const bytes = head.bytes.slice();
   const base = head.bytes.byteOffset;
   const inside = (part: Uint8Array): Uint8Array =>

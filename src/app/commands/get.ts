@@ -9,6 +9,7 @@ import path from 'node:path';
 import type { Archive } from '../../archive/index.ts';
 import { ArchiveError, defaultTenant, utf8Bytes } from '../../base/index.ts';
 import type { ListCursor, ObjectRow } from '../../catalog/index.ts';
+import { releaseBytes } from '../../codec/index.ts';
 import { type CommandRun, defineCommand, textFlag } from '../command.ts';
 import { errorLine } from '../error-line.ts';
 import { findObject, keyText, splitName } from '../object-names.ts';
@@ -112,6 +113,8 @@ async function writeFile(
         if (terminal.signal.aborted) throw stopped();
         await handle.writeFile(piece);
         done += piece.byteLength;
+        // A large object would otherwise fill the memory with pieces that are only waiting for a collection.
+        releaseBytes(piece);
         terminal.progress(`${sizeText(done)} of ${sizeText(row.sizeBytes)}`);
       }
       // Rights that were stored, as far as they are this user's to give; never setuid.
