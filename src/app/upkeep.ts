@@ -26,6 +26,7 @@ type UnitState = 'busy' | 'idle';
 
 const idleMs = 2000;
 const failedMs = 30_000;
+const lookAgainMs = 60_000;
 const dayMs = 86_400_000;
 const roundsMax = 100_000;
 
@@ -37,6 +38,7 @@ export class Upkeep {
   #settler: Settler | undefined;
   #settleAgainMs = 0;
   #told = '';
+  #lookAgainMs = 0;
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
@@ -90,7 +92,7 @@ export class Upkeep {
     while (!signal.aborted) {
       let state: UnitState = 'idle';
       let pauseMs = idleMs;
-      for (const unit of [() => this.#seal(), () => this.#settle(), () => this.#scrub()]) {
+      for (const unit of [() => this.#lookAtDisks(), () => this.#seal(), () => this.#settle(), () => this.#scrub()]) {
         if (signal.aborted) return;
         try {
           if ((await this.#alone(unit)) === 'busy') state = 'busy';
@@ -105,6 +107,15 @@ export class Upkeep {
       }
       await clock.wait(state === 'busy' ? 0 : pauseMs, signal);
     }
+  }
+
+  /** A disk that was full or away takes new data again without anybody's command. */
+  async #lookAtDisks(): Promise<UnitState> {
+    const { vault, clock } = this.#parts;
+    if (clock.monotonicMs() < this.#lookAgainMs) return 'idle';
+    this.#lookAgainMs = clock.monotonicMs() + lookAgainMs;
+    if (vault.shelf.stores.some((store) => store.state !== 'present')) await vault.care.lookAgain();
+    return 'idle';
   }
 
   async #seal(): Promise<UnitState> {

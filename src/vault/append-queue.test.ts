@@ -107,3 +107,17 @@ test('a stream that never rests seals its pack when asked', async () => {
   await Promise.all(writers);
   await vault.close();
 });
+
+test('a disk that was full takes new packs again once there is room and it was looked at', async () => {
+  const disk = simDisk();
+  const { vault, stores } = await rig({ disks: [disk] });
+  await store(vault, 2000);
+  disk.setCapacity(10_000);
+  await assert.rejects(store(vault, 200_000), { code: 'COPIES_TOO_FEW' });
+  assert.equal(stores[0]?.state, 'failing');
+  disk.setCapacity(Number.MAX_SAFE_INTEGER);
+  await vault.care.lookAgain();
+  assert.equal(stores[0]?.state, 'present');
+  await store(vault, 200_000);
+  await vault.close();
+});

@@ -129,7 +129,7 @@ export class Care {
    */
   async *repair(pace: Pace): AsyncGenerator<RepairReport> {
     const { register, shelf, copies } = this.#options;
-    await this.#lookAgain();
+    await this.lookAgain();
     yield* this.#strays(pace);
     const tried = new Set<string>();
     for (const placement of await register.badPlacements(pageMax * pageMax)) {
@@ -360,7 +360,7 @@ export class Care {
   }
 
   /** A disk that failed or was missing may be well again. */
-  async #lookAgain(): Promise<void> {
+  async lookAgain(): Promise<void> {
     for (const store of this.#options.shelf.stores) {
       if (store.state === 'present') continue;
       try {
