@@ -51,7 +51,11 @@ function statusLines(found: ArchiveStatus): string[] {
         each.state,
         `${each.packs} packs`,
         each.freeBytes === undefined ? '' : `${sizeText(each.freeBytes)} free`,
-        each.leastVerifiedMs === undefined ? '' : `read back since ${timeText(each.leastVerifiedMs)}`,
+        each.leastVerifiedMs === undefined
+          ? ''
+          : each.leastVerifiedMs === 0
+            ? 'not all read back yet'
+            : `all read back since ${timeText(each.leastVerifiedMs)}`,
       ]),
     ),
     `keys: generation ${found.keys.generation}, ${found.keys.exports.length} exports, ${found.keys.shredded.length} groups shredded`,
