@@ -172,10 +172,14 @@ test('a read-only folder refuses changes and lets us read', async (t) => {
   const disk = await open(folder);
   await disk.writeWhole('a', utf8Bytes('here'));
   await fs.chmod(folder, 0o500);
-  t.after(() => fs.chmod(folder, 0o700));
-  await fails(() => disk.open('b', 'create'), 'DISK_READ_ONLY');
-  await fails(() => disk.writeWhole('a', utf8Bytes('x')), 'DISK_READ_ONLY');
-  assert.equal(utf8Text((await disk.readWhole('a', 10)) ?? new Uint8Array(0)), 'here');
+  try {
+    await fails(() => disk.open('b', 'create'), 'DISK_READ_ONLY');
+    await fails(() => disk.writeWhole('a', utf8Bytes('x')), 'DISK_READ_ONLY');
+    assert.equal(utf8Text((await disk.readWhole('a', 10)) ?? new Uint8Array(0)), 'here');
+  } finally {
+    // Before the folder is cleaned away, which its own rights would forbid.
+    await fs.chmod(folder, 0o700);
+  }
 });
 
 /** A small memory file system, or undefined where we may not mount one. */
