@@ -2,7 +2,7 @@
 //
 // Invariants: every setting has a default, one type and limits, and is listed in `settingSpecs` once, from which the file's schema, the
 // environment's variables and the help are made; a setting that is not in the list is an error and not silently passed over.
-// Left out on purpose: reading the file (settings-file.ts) and acting on it (wiring.ts).
+// Left out on purpose: reading the file (settings-file.ts) and acting on it (running.ts).
 
 import path from 'node:path';
 import { ArchiveError, assert } from '../base/index.ts';

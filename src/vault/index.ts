@@ -5,31 +5,22 @@
 // DISK_MISSING, KEY_SHREDDED. `care`: verify, repair, release; safe to repeat.
 
 export type { DurableFact, DurableGroup } from './append-queue.ts';
-export { AppendQueue } from './append-queue.ts';
 export type { CopyReport, Pace, RepairReport } from './care.ts';
-export { Care } from './care.ts';
 export type { ContentInfo, OpenedRecord } from './content-reader.ts';
-export { ContentReader } from './content-reader.ts';
 export type { Content, ContentHints, FactDraft } from './content-writer.ts';
-export { ContentWriter } from './content-writer.ts';
 export type { Draft } from './draft.ts';
 export type { VaultLimits } from './limits.ts';
-export { vaultLimitsDefault } from './limits.ts';
 export type { ReadRecord } from './pack-copy.ts';
 export {
-  footerPath,
   identityPath,
   keyringPath,
   markPath,
   openFolder,
-  openPath,
-  packsFolder,
   sealedPath,
 } from './paths.ts';
 export type { FoundRecord } from './record-reader.ts';
 export type { RecoveryLoss, RecoveryReport } from './recovery.ts';
 export type { CounterName, PackFacts, Placement, PlacementKind, Run } from './register.ts';
-export { Register } from './register.ts';
 export type { StoreDisk } from './store-disk.ts';
 export { enrolDisk, joinDisk, readIdentity } from './store-disk.ts';
 export { vaultMigrations, vaultTables } from './tables.ts';

@@ -13,10 +13,8 @@ import {
   decodeHead,
   decodeHeader,
   decodeLocator,
-  findIndexRow,
   type Head,
   type IndexPlace,
-  type IndexRow,
   indexRowBytes,
   type Locator,
   type PackHeader,
@@ -122,8 +120,4 @@ export function indexPlaceOf(locator: Locator, id: RecordId): number {
     } else high = middle - 1;
   }
   return found;
-}
-
-export function rowIn(rows: Uint8Array, id: RecordId): IndexRow | undefined {
-  return findIndexRow(rows, id);
 }

@@ -14,10 +14,10 @@ import {
   type RecordId,
   recordIdText,
 } from '../base/index.ts';
-import { type IndexRow, type Locator, recordSpanBytes } from '../format/index.ts';
+import { findIndexRow, type IndexRow, type Locator, recordSpanBytes } from '../format/index.ts';
 import { Recent } from './cache.ts';
 import type { VaultLimits } from './limits.ts';
-import { indexPlaceOf, PackCopy, type ReadRecord, rowIn, splitRecord } from './pack-copy.ts';
+import { indexPlaceOf, PackCopy, type ReadRecord, splitRecord } from './pack-copy.ts';
 import type { PackWriter } from './pack-writer.ts';
 import { sealedPath } from './paths.ts';
 import { zeroBytes } from './record.ts';
@@ -184,7 +184,7 @@ export class RecordReader {
     if (cached !== undefined) {
       const number = indexPlaceOf(cached, id);
       const rows = this.#pages.get(`${pack}/${number}`);
-      if (rows !== undefined) return rowIn(rows, id);
+      if (rows !== undefined) return findIndexRow(rows, id);
     }
     // The footer file first: it stays on a fast disk when the pack does not.
     const placements = (await this.#register.placementsOf(pack)).sort((a, b) =>
@@ -205,7 +205,7 @@ export class RecordReader {
           if (place === undefined) return undefined;
           const rows = await copy.indexRows(locator, place);
           this.#pages.set(`${pack}/${number}`, rows);
-          return rowIn(rows, id);
+          return findIndexRow(rows, id);
         });
       } catch (error) {
         failure = isArchiveError(failure, 'DISK_MISSING') ? failure : error;
