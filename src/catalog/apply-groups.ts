@@ -59,6 +59,7 @@ function gather(changes: readonly CatalogChange[]): Map<string, GroupNews> {
       case 'export':
       case 'patient':
       case 'series':
+      case 'instance':
       case 'document':
         break;
     }

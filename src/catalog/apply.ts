@@ -8,17 +8,10 @@ import type { WriterId } from '../base/index.ts';
 import { assert, never } from '../base/index.ts';
 import type { SqlTx } from '../sql/index.ts';
 import { applyGroups } from './apply-groups.ts';
+import { applyInstances } from './apply-instances.ts';
 import { applyObjects } from './apply-objects.ts';
-import {
-  applyBucket,
-  applyDocument,
-  applyExport,
-  applyPatient,
-  applySeries,
-  applyShred,
-  applySite,
-  applyStudy,
-} from './apply-rows.ts';
+import { applyBucket, applyDocument, applyExport, applyShred, applySite } from './apply-rows.ts';
+import { applyPatient, applySeries, applyStudy } from './apply-studies.ts';
 import type { AppliedSequence, CatalogChange, ObjectChange } from './changes.ts';
 import { applyReencoded, writersOfReencoded } from './moves.ts';
 import type { NumbersTx } from './numbers.ts';
@@ -79,6 +72,8 @@ export async function applyChanges(
     const applying = applyRow(tx, numbers, change);
     if (applying !== undefined) await applying;
   }
+  const instances = changes.filter((change) => change.kind === 'instance');
+  if (instances.length > 0) await applyInstances(tx, numbers, instances);
   for (const { writer, sequence } of applied) {
     const value = sequenceValue(sequence);
     const statement = 'UPDATE writers SET applied = ? WHERE writer_no = ? AND applied < ?';
@@ -86,11 +81,12 @@ export async function applyChanges(
   }
 }
 
-/** Everything but objects and groups, which go together. */
+/** Everything but objects, groups and instances, which go together. */
 function applyRow(tx: SqlTx, numbers: NumbersTx, change: CatalogChange): Promise<void> | undefined {
   switch (change.kind) {
     case 'object':
     case 'group':
+    case 'instance':
       return undefined;
     case 'reencoded':
       return applyReencoded(tx, numbers, change);

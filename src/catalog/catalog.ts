@@ -10,13 +10,14 @@ import type { Sql } from '../sql/index.ts';
 import { clearTables } from '../sql/index.ts';
 import { applyChanges } from './apply.ts';
 import type { AppliedSequence, CatalogChange } from './changes.ts';
+import { DocumentQueries } from './document-queries.ts';
 import { forgetGroup } from './forget-group.ts';
 import { GroupQueries } from './group-queries.ts';
 import { Numbers, NumbersTx } from './numbers.ts';
 import { ObjectListing } from './object-listing.ts';
 import { ObjectQueries } from './object-queries.ts';
 import { SiteQueries } from './site-queries.ts';
-import { StudyQueries } from './study-queries.ts';
+import { StudySearch } from './study-search.ts';
 import { catalogTables } from './tables.ts';
 
 export class Catalog {
@@ -26,7 +27,8 @@ export class Catalog {
   readonly listing: ObjectListing;
   readonly groups: GroupQueries;
   readonly site: SiteQueries;
-  readonly studies: StudyQueries;
+  readonly search: StudySearch;
+  readonly documents: DocumentQueries;
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -34,7 +36,8 @@ export class Catalog {
     this.listing = new ObjectListing(sql, this.#numbers);
     this.groups = new GroupQueries(sql, this.#numbers);
     this.site = new SiteQueries(sql);
-    this.studies = new StudyQueries(sql);
+    this.search = new StudySearch(sql);
+    this.documents = new DocumentQueries(sql);
   }
 
   /**

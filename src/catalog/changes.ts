@@ -105,18 +105,19 @@ export type ShredChange = {
 
 export type PatientKey = { readonly tenant: TenantId; readonly patientId: string; readonly issuer: string };
 
-/** Latest wins by tenant, patient id and issuer. `search` is normalised by who projects: lower case, pinyin and all. */
+/** Latest wins by tenant, patient id and issuer. */
 export type PatientChange = PatientKey & {
   readonly kind: 'patient';
   readonly version: Version;
   readonly name?: string | undefined;
-  readonly search?: string | undefined;
+  /** What the name is found by: normalised by who projects (lower case, pinyin and all), each found by its beginning. */
+  readonly nameKeys: readonly string[];
   /** YYYYMMDD. */
   readonly birthDate?: string | undefined;
   readonly sex?: string | undefined;
 };
 
-/** Latest wins by tenant and study UID. */
+/** Latest wins by tenant and study UID. How many series and instances it has, and of which modalities, the catalog counts. */
 export type StudyChange = {
   readonly kind: 'study';
   readonly version: Version;
@@ -132,14 +133,13 @@ export type StudyChange = {
   readonly studyTime?: string | undefined;
   readonly description?: string | undefined;
   readonly referrer?: string | undefined;
-  readonly modalities: readonly string[];
+  /** Words of the description, normalised by who projects. */
   readonly search?: string | undefined;
-  readonly seriesCount: number;
-  readonly instanceCount: number;
-  readonly sizeBytes: number;
+  /** Other attributes by keyword. */
+  readonly more?: JsonObject | undefined;
 };
 
-/** Latest wins by tenant and series UID. */
+/** Latest wins by tenant, study UID and series UID. */
 export type SeriesChange = {
   readonly kind: 'series';
   readonly version: Version;
@@ -152,8 +152,28 @@ export type SeriesChange = {
   readonly bodyPart?: string | undefined;
   readonly seriesDate?: string | undefined;
   readonly seriesTime?: string | undefined;
-  readonly instanceCount: number;
+  /** Other attributes by keyword. */
+  readonly more?: JsonObject | undefined;
+};
+
+/** A DICOM instance: what its object is in the tree of studies. Latest wins by `id`, the object's. */
+export type InstanceChange = {
+  readonly kind: 'instance';
+  readonly version: Version;
+  readonly id: string;
+  readonly tenant: TenantId;
+  readonly studyUid: string;
+  readonly seriesUid: string;
+  readonly instanceUid: string;
+  readonly classUid: string;
+  readonly syntaxUid: string;
+  readonly instanceNumber?: number | undefined;
+  readonly frames?: number | undefined;
   readonly sizeBytes: number;
+  readonly headBytes: number;
+  readonly createdMs: number;
+  readonly rank: number;
+  readonly state: 'live' | 'deleted';
 };
 
 /** Latest wins by tenant, family and number. */
@@ -186,6 +206,7 @@ export type CatalogChange =
   | PatientChange
   | StudyChange
   | SeriesChange
+  | InstanceChange
   | DocumentChange;
 
 export type ChangeOf<K extends CatalogChange['kind']> = Extract<CatalogChange, { kind: K }>;

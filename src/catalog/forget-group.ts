@@ -34,12 +34,34 @@ export async function forgetGroup(tx: SqlTx, group: KeyGroup): Promise<number> {
     );
   }
   await tx.run('DELETE FROM documents WHERE entry_id IN (SELECT entry_id FROM objects WHERE group_no = ?)', [found.no]);
+  const studies = 'SELECT study_no FROM studies WHERE group_no = ?';
+  const patients = await tx.all<{ patient_no: number }>('SELECT DISTINCT patient_no FROM studies WHERE group_no = ?', [
+    found.no,
+  ]);
+  await tx.run(
+    `DELETE FROM instances WHERE series_no IN (SELECT series_no FROM series WHERE study_no IN (${studies}))`,
+    [found.no],
+  );
+  await tx.run(`DELETE FROM study_modalities WHERE study_no IN (${studies})`, [found.no]);
   await tx.run('DELETE FROM series WHERE study_no IN (SELECT study_no FROM studies WHERE group_no = ?)', [found.no]);
   await tx.run('DELETE FROM studies WHERE group_no = ?', [found.no]);
+  for (const { patient_no } of patients) await forgetPatient(tx, patient_no);
   const { changes } = await tx.run('DELETE FROM objects WHERE group_no = ?', [found.no]);
   await tx.run(
     'UPDATE key_groups SET first_hybrid = ?, last_hybrid = 0, settled_hybrid = 0, family = NULL WHERE group_no = ?',
     [never, found.no],
   );
   return changes;
+}
+
+/** A patient nothing is left of. Where something is, what is known of the patient was said by that too. */
+async function forgetPatient(tx: SqlTx, patientNo: number): Promise<void> {
+  const left = await tx.one(
+    `SELECT 1 AS there WHERE EXISTS (SELECT 1 FROM studies WHERE patient_no = ?)
+      OR EXISTS (SELECT 1 FROM documents WHERE patient_no = ?)`,
+    [patientNo, patientNo],
+  );
+  if (left !== undefined) return;
+  await tx.run('DELETE FROM patient_keys WHERE patient_no = ?', [patientNo]);
+  await tx.run('DELETE FROM patients WHERE patient_no = ?', [patientNo]);
 }

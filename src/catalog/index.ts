@@ -13,6 +13,7 @@ export type {
   DocumentChange,
   ExportChange,
   GroupChange,
+  InstanceChange,
   JsonObject,
   JsonValue,
   ObjectChange,
@@ -27,6 +28,7 @@ export type {
   StudyChange,
   Version,
 } from './changes.ts';
+export type { DocumentRow } from './document-queries.ts';
 export type { GroupCursor, GroupRow, ShredRow } from './group-queries.ts';
 export { rangesMax } from './group-queries.ts';
 export { catalogMigrations } from './migrations.ts';
@@ -36,13 +38,17 @@ export { rowsPerPageMax } from './object-queries.ts';
 export type { ObjectRow } from './object-rows.ts';
 export type { BucketRow, ExportRow, TenantRow, TokenRow, UserRow } from './site-queries.ts';
 export { SiteTable, siteRowsMax } from './site-queries.ts';
+export type { FoundInstance, FoundPatient, FoundSeries, FoundStudy } from './study-rows.ts';
 export type {
-  DocumentRow,
-  PatientRow,
-  SeriesRow,
-  StudyConditions,
-  StudyCursor,
-  StudyRow,
-} from './study-queries.ts';
+  Level,
+  PageOptions,
+  Search,
+  SearchCondition,
+  SearchCursor,
+  SearchField,
+  SearchMatch,
+  SearchPage,
+} from './study-search.ts';
+export { StudySearch, searchValuesMax } from './study-search.ts';
 export { catalogTables } from './tables.ts';
 export { laterVersion } from './versions.ts';

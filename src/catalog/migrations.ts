@@ -1,5 +1,7 @@
 // The catalog's tables as they come to be: text that never changes once released; a change is a new migration.
 //
+// Instances are counted per series: `shown` is 1 for the one of an instance UID that counts, and the counts of series and study are of those.
+//
 // Why the indexes of `objects` are what they are, since each costs every put:
 // - entry_id: an entry that comes again meets its row.
 // - (bucket_no, key, created_ms, hybrid): what a name means, and listings in order. Deleted versions leave it.
@@ -99,6 +101,41 @@ export const catalogMigrations = [
       'CREATE UNIQUE INDEX documents_by_family ON documents (tenant, family, number)',
       'CREATE INDEX documents_by_entry ON documents (entry_id)',
       'CREATE INDEX documents_by_patient ON documents (patient_no, created_ms) WHERE patient_no IS NOT NULL',
+    ],
+  }),
+  defineMigration({
+    room: 'catalog',
+    number: 2,
+    name: 'instances, names of patients, modalities of studies',
+    statements: [
+      'ALTER TABLE patients DROP COLUMN search',
+      `CREATE TABLE patient_keys (
+        tenant INTEGER NOT NULL, key TEXT NOT NULL, patient_no INTEGER NOT NULL, PRIMARY KEY (tenant, key, patient_no)
+      ) WITHOUT ROWID, STRICT`,
+      'CREATE INDEX patient_keys_by_patient ON patient_keys (patient_no)',
+
+      'ALTER TABLE studies ADD COLUMN more TEXT',
+      `CREATE TABLE study_modalities (
+        tenant INTEGER NOT NULL, modality TEXT NOT NULL, study_date TEXT NOT NULL, study_no INTEGER NOT NULL,
+        PRIMARY KEY (tenant, modality, study_date, study_no)
+      ) WITHOUT ROWID, STRICT`,
+      'CREATE INDEX study_modalities_by_study ON study_modalities (study_no)',
+
+      'ALTER TABLE series ADD COLUMN more TEXT',
+      'DROP INDEX series_by_uid',
+      'DROP INDEX series_by_study',
+      'CREATE UNIQUE INDEX series_by_study ON series (study_no, series_uid)',
+      'CREATE INDEX series_by_uid ON series (tenant, series_uid)',
+
+      `CREATE TABLE instances (
+        instance_no INTEGER PRIMARY KEY, entry_id BLOB NOT NULL, tenant INTEGER NOT NULL, series_no INTEGER NOT NULL,
+        instance_uid TEXT NOT NULL, class_uid TEXT NOT NULL, syntax_uid TEXT NOT NULL, instance_number INTEGER, frames INTEGER,
+        size_bytes INTEGER NOT NULL, head_bytes INTEGER NOT NULL, created_ms INTEGER NOT NULL, item_rank INTEGER NOT NULL,
+        shown INTEGER NOT NULL, state INTEGER NOT NULL, ${version}
+      ) STRICT`,
+      'CREATE UNIQUE INDEX instances_by_entry ON instances (entry_id)',
+      'CREATE INDEX instances_by_uid ON instances (tenant, instance_uid)',
+      'CREATE INDEX instances_by_series ON instances (series_no, instance_no) WHERE shown = 1',
     ],
   }),
 ];

@@ -3,7 +3,7 @@
 // Invariants: a number, once committed, means the same for ever, so it may be remembered; what a transaction draws is remembered
 // only after its commit; numbers are drawn under the catalog's lock, as the greatest plus one. At most `numbersKeptMax` are
 // remembered of each kind.
-// Left out on purpose: patients and studies (few in a batch, looked up each time).
+// Left out on purpose: patients and studies (few in a batch, looked up each time). A series' number is kept: every instance asks for it.
 
 import type { KeyGroup, WriterId } from '../base/index.ts';
 import { assert, bytesOfId, defined, hexOf, idOfBytes, writerId } from '../base/index.ts';
@@ -12,6 +12,8 @@ import { inList, inListMax, inValues, pieces } from '../sql/index.ts';
 import { groupIdBytes, groupIdOf, textValue } from './storable.ts';
 
 export const numbersKeptMax = 65_536;
+
+export type SeriesNumber = { readonly no: number; readonly studyNo: number };
 
 export type GroupNumber = { readonly no: number; readonly family: string | undefined };
 
@@ -60,9 +62,10 @@ export class Numbers {
   readonly writerIds = new Remembered<WriterId>();
   readonly groups = new Remembered<GroupNumber>();
   readonly buckets = new Remembered<number>();
+  readonly series = new Remembered<SeriesNumber>();
 
   forget(): void {
-    for (const kept of [this.writers, this.writerIds, this.groups, this.buckets]) kept.clear();
+    for (const kept of [this.writers, this.writerIds, this.groups, this.buckets, this.series]) kept.clear();
   }
 
   /** Outside transactions: the number of a writer that has one. */
@@ -101,6 +104,7 @@ export class NumbersTx {
   readonly #writerIds = new Map<string, WriterId>();
   readonly #groups = new Map<string, GroupNumber>();
   readonly #buckets = new Map<string, number>();
+  readonly #series = new Map<string, SeriesNumber>();
 
   constructor(tx: SqlTx, kept: Numbers) {
     this.#tx = tx;
@@ -113,6 +117,7 @@ export class NumbersTx {
     for (const [key, value] of this.#writerIds) this.#kept.writerIds.set(key, value);
     for (const [key, value] of this.#groups) this.#kept.groups.set(key, value);
     for (const [key, value] of this.#buckets) this.#kept.buckets.set(key, value);
+    for (const [key, value] of this.#series) this.#kept.series.set(key, value);
   }
 
   // Neighbours in a batch mostly share writer, group and bucket: the last answer is tried first.
@@ -224,5 +229,13 @@ export class NumbersTx {
 
   keepGroup(key: string, number: GroupNumber): void {
     this.#groups.set(key, number);
+  }
+
+  knownSeries(name: string): SeriesNumber | undefined {
+    return this.#series.get(name) ?? this.#kept.series.get(name);
+  }
+
+  keepSeries(name: string, number: SeriesNumber): void {
+    this.#series.set(name, number);
   }
 }

@@ -150,13 +150,19 @@ export const catalogTables: readonly TableDeclaration[] = [
       patient_id: 'text',
       issuer: 'text',
       name: 'text',
-      search: 'text',
       birth_date: 'text',
       sex: 'text',
       ...version,
     },
-    dump: `SELECT p.tenant, p.patient_id, p.issuer, p.name, p.search, p.birth_date, p.sex, ${told('p')}
+    dump: `SELECT p.tenant, p.patient_id, p.issuer, p.name, p.birth_date, p.sex, ${told('p')}
       FROM patients p ${toldFrom('p')}`,
+  }),
+  defineTable({
+    name: 'patient_keys',
+    room,
+    class: 'fact',
+    columns: { tenant: 'integer', key: 'text', patient_no: 'integer' },
+    dump: `SELECT k.tenant, k.key, p.patient_id, p.issuer FROM patient_keys k JOIN patients p ON p.patient_no = k.patient_no`,
   }),
   defineTable({
     name: 'studies',
@@ -176,16 +182,24 @@ export const catalogTables: readonly TableDeclaration[] = [
       referrer: 'text',
       modalities: 'text',
       search: 'text',
+      more: 'text',
       series_count: 'integer',
       instance_count: 'integer',
       size_bytes: 'integer',
       ...version,
     },
     dump: `SELECT s.tenant, s.study_uid, g.year, g.group_id, p.patient_id, p.issuer, s.accession, s.study_id, s.study_date,
-        s.study_time, s.description, s.referrer, s.modalities, s.search, s.series_count, s.instance_count, s.size_bytes,
-        ${told('s')}
+        s.study_time, s.description, s.referrer, s.modalities, s.search, s.more, s.series_count, s.instance_count,
+        s.size_bytes, ${told('s')}
       FROM studies s LEFT JOIN key_groups g ON g.group_no = s.group_no
       LEFT JOIN patients p ON p.patient_no = s.patient_no ${toldFrom('s')}`,
+  }),
+  defineTable({
+    name: 'study_modalities',
+    room,
+    class: 'fact',
+    columns: { tenant: 'integer', modality: 'text', study_date: 'text', study_no: 'integer' },
+    dump: `SELECT m.tenant, m.modality, m.study_date, s.study_uid FROM study_modalities m JOIN studies s ON s.study_no = m.study_no`,
   }),
   defineTable({
     name: 'series',
@@ -202,13 +216,41 @@ export const catalogTables: readonly TableDeclaration[] = [
       body_part: 'text',
       series_date: 'text',
       series_time: 'text',
+      more: 'text',
       instance_count: 'integer',
       size_bytes: 'integer',
       ...version,
     },
     dump: `SELECT e.tenant, e.series_uid, s.study_uid, e.modality, e.series_number, e.description, e.body_part, e.series_date,
-        e.series_time, e.instance_count, e.size_bytes, ${told('e')}
+        e.series_time, e.more, e.instance_count, e.size_bytes, ${told('e')}
       FROM series e JOIN studies s ON s.study_no = e.study_no ${toldFrom('e')}`,
+  }),
+  defineTable({
+    name: 'instances',
+    room,
+    class: 'fact',
+    columns: {
+      instance_no: 'integer',
+      entry_id: 'bytes',
+      tenant: 'integer',
+      series_no: 'integer',
+      instance_uid: 'text',
+      class_uid: 'text',
+      syntax_uid: 'text',
+      instance_number: 'integer',
+      frames: 'integer',
+      size_bytes: 'integer',
+      head_bytes: 'integer',
+      created_ms: 'integer',
+      item_rank: 'integer',
+      shown: 'integer',
+      state: 'integer',
+      ...version,
+    },
+    dump: `SELECT i.entry_id, i.tenant, s.study_uid, e.series_uid, i.instance_uid, i.class_uid, i.syntax_uid, i.instance_number,
+        i.frames, i.size_bytes, i.head_bytes, i.created_ms, i.item_rank, i.shown, i.state, ${told('i')}
+      FROM instances i JOIN series e ON e.series_no = i.series_no JOIN studies s ON s.study_no = e.study_no
+      ${toldFrom('i')}`,
   }),
   defineTable({
     name: 'documents',

@@ -160,11 +160,10 @@ export class TrialChanges {
           tenant,
           ...patient,
           name,
-          search: name?.toLowerCase(),
+          nameKeys: name === undefined ? [] : [name.toLowerCase(), `key${random.below(3)}`],
           birthDate: '19700101',
         };
-      case 7: {
-        const counts = { seriesCount: 1, instanceCount: random.below(9), sizeBytes: 100 };
+      case 7:
         return {
           kind: 'study',
           version,
@@ -172,23 +171,18 @@ export class TrialChanges {
           studyUid,
           group,
           patient,
-          modalities: ['CT', 'SR'],
-          studyDate: '20240102',
-          ...counts,
+          studyDate: `2024010${random.below(3)}`,
+          more: random.below(2) === 0 ? undefined : { PatientAge: '030Y' },
         };
-      }
-      case 8: {
-        const counts = { instanceCount: random.below(9), sizeBytes: 100 };
+      case 8:
         return {
           kind: 'series',
           version,
           tenant,
           seriesUid: `1.3.${random.below(4)}`,
           studyUid,
-          modality: 'CT',
-          ...counts,
+          modality: pick(random, ['CT', 'SR', '']),
         };
-      }
       default: {
         const document = {
           family: Uint8Array.of(random.below(3)),
@@ -200,10 +194,36 @@ export class TrialChanges {
     }
   }
 
+  /** An instance whose UID others have too, in a series that others name otherwise. */
+  instance(): CatalogChange {
+    const random = this.#random;
+    const id = random.below(12);
+    return {
+      kind: 'instance',
+      version: this.version(),
+      // A rival of the others of its UID, in one series for ever: an object does not move.
+      id: hexOf(new Uint8Array(16).fill(0x80 + id)),
+      tenant: defined(tenants[id % 2], 'a tenant'),
+      studyUid: `1.2.${id % 3}`,
+      seriesUid: `1.3.${id % 2}`,
+      instanceUid: `1.4.${id % 5}`,
+      classUid: '1.5',
+      syntaxUid: '1.6',
+      instanceNumber: random.below(2) === 0 ? undefined : random.below(9),
+      sizeBytes: 10 + id,
+      headBytes: 5,
+      createdMs: 1000 + (id % 4),
+      rank: random.below(3) - 1,
+      state: pick(random, ['live', 'live', 'live', 'deleted'] as const),
+    };
+  }
+
   some(count: number): CatalogChange[] {
     return Array.from({ length: count }, () => {
-      const kind = this.#random.below(10);
-      return kind < 6 ? this.object() : kind < 7 ? this.reencoded() : this.other();
+      const kind = this.#random.below(12);
+      if (kind < 6) return this.object();
+      if (kind < 8) return this.instance();
+      return kind < 9 ? this.reencoded() : this.other();
     });
   }
 }

@@ -16,6 +16,7 @@ import {
   utf8Bytes,
   utf8Text,
 } from '../base/index.ts';
+import { type InstanceFacts, instanceJson, instanceOfJson } from './instance-facts.ts';
 
 export type ObjectState = 'live' | 'marker' | 'deleted';
 
@@ -36,6 +37,8 @@ export type ObjectEntry = {
   readonly mtimeMs: number | undefined;
   readonly contentType: string | undefined;
   readonly meta: Readonly<Record<string, string>> | undefined;
+  /** Of a DICOM instance. */
+  readonly dicom?: InstanceFacts | undefined;
 };
 
 export type FactEvent =
@@ -74,6 +77,7 @@ export function encodeObjectEntry(entry: ObjectEntry): Uint8Array {
   if (entry.mtimeMs !== undefined) json.mtime = String(entry.mtimeMs);
   if (entry.contentType !== undefined) json.contentType = entry.contentType;
   if (entry.meta !== undefined) json.meta = entry.meta;
+  if (entry.dicom !== undefined) json.dicom = instanceJson(entry.dicom);
   return utf8Bytes(JSON.stringify(json));
 }
 
@@ -173,6 +177,7 @@ function decodeObject(json: Json): ObjectEntry {
     mtimeMs: json.mtime === undefined ? undefined : Number(text(json, 'mtime')),
     contentType: typeof json.contentType === 'string' ? json.contentType : undefined,
     meta: typeof json.meta === 'object' && json.meta !== null ? (json.meta as Record<string, string>) : undefined,
+    ...(json.dicom === undefined ? {} : { dicom: instanceOfJson(json.dicom) }),
   };
 }
 

@@ -20,6 +20,7 @@ export type { PackHeader } from './header.ts';
 export { decodeHeader, encodeHeader } from './header.ts';
 export type { IndexRow } from './index-rows.ts';
 export { compareRecordIds, decodeIndexRow, encodeIndexRow, findIndexRow, indexRowCount } from './index-rows.ts';
+export type { AboutInstance, Attributes, InstanceFacts, InstanceShape } from './instance-facts.ts';
 export type { IndexPlace, Locator } from './locator.ts';
 export { decodeLocator, encodeLocator } from './locator.ts';
 export { checkInclusion, inclusionProof, MerkleRoot } from './merkle.ts';
