@@ -38,6 +38,8 @@ export const exitCodes = {
   DATABASE_FAILED: failed,
   CATALOG_AHEAD: failed,
   CLOCK_AHEAD: failed,
+  DICOM_MALFORMED: failed,
+  DICOM_UNSUPPORTED: failed,
   DICOM_PROTOCOL: failed,
   DICOM_UNREACHABLE: failed,
   DICOM_REJECTED: failed,

@@ -45,6 +45,8 @@ export const errorRegistry = {
     retry: 'later',
     hint: 'the data carries times ahead of this clock: set the clock, or start with --accept-clock',
   },
+  DICOM_MALFORMED: { retry: 'never', hint: 'these bytes are not a readable DICOM object: look at what wrote them' },
+  DICOM_UNSUPPORTED: { retry: 'never', hint: 'ask for the transfer syntax in which it is stored' },
   DICOM_PROTOCOL: { retry: 'never', hint: 'the peer does not keep to the DICOM protocol: tell its maker' },
   DICOM_UNREACHABLE: { retry: 'later', hint: 'check the address, the port and the TLS settings of the peer' },
   DICOM_REJECTED: { retry: 'never', hint: 'check the AE titles on both sides' },
