@@ -1,4 +1,4 @@
-// The archive's own table: notes that a start needs to know whether this database fits these disks.
+// The archive's own tables: notes that a start needs to know whether this database fits these disks, and callers that were turned away.
 //
 // Invariant: a cache: without any note a start looks at every pack and is right, only slower.
 
@@ -12,6 +12,21 @@ export const archiveTables = [
     columns: { name: 'text', value: 'text' },
     dump: '',
   }),
+  defineTable({
+    name: 'refused_callers',
+    room: 'archive',
+    class: 'cache',
+    columns: {
+      calling: 'text',
+      called: 'text',
+      address: 'text',
+      reason: 'text',
+      count: 'integer',
+      first_ms: 'integer',
+      last_ms: 'integer',
+    },
+    dump: '',
+  }),
 ];
 
 export const archiveMigrations = [
@@ -21,6 +36,17 @@ export const archiveMigrations = [
     name: 'notes of the database itself',
     statements: [
       'CREATE TABLE archive_notes (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID',
+    ],
+  }),
+  defineMigration({
+    room: 'archive',
+    number: 2,
+    name: 'callers that were turned away',
+    statements: [
+      `CREATE TABLE refused_callers (
+        calling TEXT NOT NULL, called TEXT NOT NULL, address TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL,
+        first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, PRIMARY KEY (calling, called, address)
+      ) STRICT, WITHOUT ROWID`,
     ],
   }),
 ];

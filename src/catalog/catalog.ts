@@ -13,6 +13,7 @@ import type { AppliedSequence, CatalogChange } from './changes.ts';
 import { DocumentQueries } from './document-queries.ts';
 import { forgetGroup } from './forget-group.ts';
 import { GroupQueries } from './group-queries.ts';
+import { InstanceQueries } from './instance-queries.ts';
 import { Numbers, NumbersTx } from './numbers.ts';
 import { ObjectListing } from './object-listing.ts';
 import { ObjectQueries } from './object-queries.ts';
@@ -28,6 +29,7 @@ export class Catalog {
   readonly groups: GroupQueries;
   readonly site: SiteQueries;
   readonly search: StudySearch;
+  readonly instances: InstanceQueries;
   readonly documents: DocumentQueries;
 
   constructor(sql: Sql) {
@@ -37,6 +39,7 @@ export class Catalog {
     this.groups = new GroupQueries(sql, this.#numbers);
     this.site = new SiteQueries(sql);
     this.search = new StudySearch(sql);
+    this.instances = new InstanceQueries(sql);
     this.documents = new DocumentQueries(sql);
   }
 

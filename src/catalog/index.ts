@@ -31,6 +31,7 @@ export type {
 export type { DocumentRow } from './document-queries.ts';
 export type { GroupCursor, GroupRow, ShredRow } from './group-queries.ts';
 export { rangesMax } from './group-queries.ts';
+export type { InstanceClaim } from './instance-queries.ts';
 export { catalogMigrations } from './migrations.ts';
 export type { ListCursor, Listed, Listing, ListOptions } from './object-listing.ts';
 export type { ContentCursor, Page, RangeCursor, SequenceRange, Totals } from './object-queries.ts';

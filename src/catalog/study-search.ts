@@ -9,6 +9,7 @@
 import type { TenantId } from '../base/index.ts';
 import { assert } from '../base/index.ts';
 import type { SqlTx, SqlValue } from '../sql/index.ts';
+import { inList, inListMax, inValues, pieces } from '../sql/index.ts';
 import type { Page } from './object-queries.ts';
 import { pageLimit } from './object-queries.ts';
 import { textValue } from './storable.ts';
@@ -141,12 +142,12 @@ function pieceOf(condition: SearchCondition): Piece {
     case 'like':
       return likePiece(condition.field, column, match.pattern);
     case 'range': {
-      const pieces: Piece[] = [];
-      if (match.from !== undefined) pieces.push({ text: `${column} >= ?`, values: [textValue(match.from)] });
-      if (match.to !== undefined) pieces.push({ text: `${column} <= ?`, values: [textValue(match.to)] });
+      const ends: Piece[] = [];
+      if (match.from !== undefined) ends.push({ text: `${column} >= ?`, values: [textValue(match.from)] });
+      if (match.to !== undefined) ends.push({ text: `${column} <= ?`, values: [textValue(match.to)] });
       // '' is "no date", which no range holds.
-      if (match.from === undefined) pieces.push({ text: `${column} > ''`, values: [] });
-      return all(pieces);
+      if (match.from === undefined) ends.push({ text: `${column} > ''`, values: [] });
+      return all(ends);
     }
   }
 }
@@ -182,16 +183,13 @@ function likePiece(field: SearchField, column: string, pattern: string): Piece {
   return all(pieces);
 }
 
-function all(pieces: readonly Piece[]): Piece {
-  if (pieces.length === 0) return { text: '1 = 1', values: [] };
-  return { text: pieces.map((piece) => piece.text).join(' AND '), values: pieces.flatMap((piece) => piece.values) };
+function all(list: readonly Piece[]): Piece {
+  if (list.length === 0) return { text: '1 = 1', values: [] };
+  return { text: list.map((piece) => piece.text).join(' AND '), values: list.flatMap((piece) => piece.values) };
 }
 
-function any(pieces: readonly Piece[]): Piece {
-  return {
-    text: `(${pieces.map((piece) => piece.text).join(' OR ')})`,
-    values: pieces.flatMap((piece) => piece.values),
-  };
+function any(list: readonly Piece[]): Piece {
+  return { text: `(${list.map((piece) => piece.text).join(' OR ')})`, values: list.flatMap((piece) => piece.values) };
 }
 
 /** Conditions of a level above or at `level`, and one EXISTS for those below it. */
@@ -227,6 +225,26 @@ function namePieces(keys: readonly string[]): Piece[] {
   }));
 }
 
+/** The date as something to sort by and not to walk along: a planner would walk every study of the house for the few that were named. */
+const sortedDate = "(s.study_date || '')";
+
+type Way = {
+  readonly from: string;
+  /** Of what stands in `from`. */
+  readonly values: readonly SqlValue[];
+  readonly where: readonly Piece[];
+  /** Name keys still to be tried on each patient. */
+  readonly keys: readonly string[];
+  readonly date: string;
+  /** The study's number, where the date is another table's. */
+  readonly no?: string;
+};
+
+function needsPatient(search: Search, way: Way): boolean {
+  if (way.from.startsWith('patients ')) return false;
+  return way.keys.length > 0 || search.conditions.some(({ field }) => fields[field].level === 'patient');
+}
+
 export class StudySearch {
   readonly #sql: SqlTx;
 
@@ -249,23 +267,37 @@ export class StudySearch {
   /** Studies, newest first. */
   async studies(search: Search, options: PageOptions): Promise<SearchPage<FoundStudy>> {
     const way = await this.#wayOf(search);
-    const found = await this.#select<SelectedStudy & { no: number }>(
+    const no = way.no ?? 's.study_no';
+    const places = await this.#select<{ no: number; date: string }>(
       { ...search, nameKeys: way.keys },
       'study',
       options,
       {
-        select: `SELECT s.study_no AS no, ${studyColumns}`,
-        from: `FROM ${way.from} JOIN patients p ON p.patient_no = s.patient_no JOIN key_groups g ON g.group_no = s.group_no`,
-        where: [{ text: 's.tenant = ? AND s.rec_writer_no > 0', values: [search.tenant] }, ...way.where],
+        select: `SELECT s.study_no AS no, s.study_date AS date`,
+        from: `FROM ${way.from}${needsPatient(search, way) ? ' JOIN patients p ON p.patient_no = s.patient_no' : ''}`,
+        where: way.where,
         before: way.values,
-        after: (cursor) => ({
-          text: `(${way.date}, s.study_no) < (?, ?)`,
-          values: [cursor.date ?? '', cursor.no],
-        }),
-        order: `ORDER BY ${way.date} DESC, s.study_no DESC`,
+        after: (cursor) => ({ text: `(${way.date}, ${no}) < (?, ?)`, values: [cursor.date ?? '', cursor.no] }),
+        order: `ORDER BY ${way.date} DESC, ${no} DESC`,
       },
     );
-    return pageOf(found, pageLimit(options.limit), foundStudy, (row) => ({ date: row.study_date, no: row.no }));
+    // Found first and read afterwards: what is sorted is a number and a date, not whole rows.
+    const rows = await this.#studyRows(places.map((place) => place.no));
+    const end = places.length < pageLimit(options.limit) ? undefined : places[places.length - 1];
+    return { rows, next: end };
+  }
+
+  async #studyRows(numbers: readonly number[]): Promise<FoundStudy[]> {
+    const found = new Map<number, FoundStudy>();
+    for (const piece of pieces(numbers, inListMax)) {
+      const rows = await this.#sql.all<SelectedStudy & { no: number }>(
+        `SELECT s.study_no AS no, ${studyColumns} FROM studies s JOIN patients p ON p.patient_no = s.patient_no
+          JOIN key_groups g ON g.group_no = s.group_no WHERE s.study_no IN ${inList(piece.length)}`,
+        inValues(piece),
+      );
+      for (const row of rows) found.set(row.no, foundStudy(row));
+    }
+    return numbers.flatMap((no) => found.get(no) ?? []);
   }
 
   /** Series, in the order they came to be known. */
@@ -295,21 +327,25 @@ export class StudySearch {
   }
 
   /**
-   * The shortest way to the studies: by a name that names few patients, through the patients; by one modality, along its dates; else along
-   * the studies' dates. Anything named by its UID or accession number is found by that, whatever stands here.
+   * The shortest way to the studies: what is named by a UID, an accession number or a patient's id by that; by a name that names few patients,
+   * through the patients; by one modality, along its dates; else along the studies' dates.
    */
-  async #wayOf(search: Search): Promise<{
-    from: string;
-    values: readonly SqlValue[];
-    where: readonly Piece[];
-    keys: readonly string[];
-    date: string;
-  }> {
-    const along = { from: 'studies s', values: [], where: [], keys: search.nameKeys ?? [], date: 's.study_date' };
+  async #wayOf(search: Search): Promise<Way> {
+    const keys = search.nameKeys ?? [];
+    const described: Piece = { text: 's.tenant = ? AND s.rec_writer_no > 0', values: [search.tenant] };
     const exact = (field: SearchField): boolean =>
       search.conditions.some((each) => each.field === field && each.match.kind === 'equals');
-    if (exact('studyUid') || exact('accession') || exact('patientId')) return along;
-    const [longest, ...rest] = [...(search.nameKeys ?? [])].sort((a, b) => b.length - a.length);
+    if (exact('patientId'))
+      return {
+        from: 'patients p CROSS JOIN studies s',
+        values: [],
+        where: [{ text: 's.patient_no = p.patient_no AND p.tenant = ?', values: [search.tenant] }],
+        keys,
+        date: sortedDate,
+      };
+    if (exact('studyUid') || exact('accession'))
+      return { from: 'studies s', values: [], where: [described], keys, date: sortedDate };
+    const [longest, ...rest] = [...keys].sort((one, other) => other.length - one.length);
     if (longest !== undefined) {
       const range = [search.tenant, textValue(longest), afterPrefix(textValue(longest))];
       const some = 'SELECT DISTINCT patient_no FROM patient_keys WHERE tenant = ? AND key >= ? AND key < ?';
@@ -323,26 +359,31 @@ export class StudySearch {
           values: range,
           where: [{ text: 's.patient_no = c.patient_no', values: [] }],
           keys: rest,
-          date: 's.study_date',
+          date: sortedDate,
         };
-      return along;
+      return { from: 'studies s', values: [], where: [described], keys, date: 's.study_date' };
     }
     const modality = search.conditions.find((each) => each.field === 'studyModality')?.match;
     const dates = search.conditions.find((each) => each.field === 'studyDate')?.match;
     if (modality?.kind === 'equals' && modality.values.length === 1) {
-      const where: Piece[] = [
-        {
-          text: 's.study_no = m.study_no AND m.tenant = ? AND m.modality = ?',
-          values: [search.tenant, textValue(modality.values[0] ?? '')],
-        },
+      const along: Piece[] = [
+        { text: 's.study_no = m.study_no AND s.rec_writer_no > 0', values: [] },
+        { text: 'm.tenant = ? AND m.modality = ?', values: [search.tenant, textValue(modality.values[0] ?? '')] },
       ];
       if (dates?.kind === 'range') {
-        if (dates.from !== undefined) where.push({ text: 'm.study_date >= ?', values: [textValue(dates.from)] });
-        if (dates.to !== undefined) where.push({ text: 'm.study_date <= ?', values: [textValue(dates.to)] });
+        if (dates.from !== undefined) along.push({ text: 'm.study_date >= ?', values: [textValue(dates.from)] });
+        if (dates.to !== undefined) along.push({ text: 'm.study_date <= ?', values: [textValue(dates.to)] });
       }
-      return { from: 'study_modalities m CROSS JOIN studies s', values: [], where, keys: [], date: 'm.study_date' };
+      return {
+        from: 'study_modalities m CROSS JOIN studies s',
+        values: [],
+        where: along,
+        keys,
+        date: 'm.study_date',
+        no: 'm.study_no',
+      };
     }
-    return along;
+    return { from: 'studies s', values: [], where: [described], keys, date: 's.study_date' };
   }
 
   async #select<Row>(

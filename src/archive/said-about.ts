@@ -1,0 +1,68 @@
+// What this process said last of each study and series: the next instance says it again only when it changed.
+//
+// Invariants: a cache: whatever is forgotten is said once more, which changes nothing; bounded in entries. What is remembered is a digest, so no name of
+// a patient stays in memory for it.
+
+import { hexOf, sha256, utf8Bytes } from '../base/index.ts';
+import type { AboutInstance, Attributes } from '../format/index.ts';
+
+export type Described = {
+  readonly study: string;
+  readonly series: string;
+  readonly patientAttributes: Attributes;
+  readonly studyAttributes: Attributes;
+  readonly seriesAttributes: Attributes;
+};
+
+const entriesMax = 20_000;
+
+export class SaidAbout {
+  #young = new Map<string, string>();
+  #old = new Map<string, string>();
+
+  /** What there is to say. A study is always said with its patient, to whom it belongs. */
+  news(described: Described, scope: { readonly tenant: number }): AboutInstance {
+    const study = this.#get(studyName(described, scope)) !== studyDigest(described);
+    const series = study || this.#get(seriesName(described, scope)) !== seriesDigest(described);
+    return {
+      patient: study ? described.patientAttributes : undefined,
+      study: study ? described.studyAttributes : undefined,
+      series: series ? described.seriesAttributes : undefined,
+    };
+  }
+
+  /** After it became durable. */
+  remember(described: Described, scope: { readonly tenant: number }): void {
+    this.#set(studyName(described, scope), studyDigest(described));
+    this.#set(seriesName(described, scope), seriesDigest(described));
+  }
+
+  #get(name: string): string | undefined {
+    return this.#young.get(name) ?? this.#old.get(name);
+  }
+
+  #set(name: string, digest: string): void {
+    if (this.#young.get(name) === digest) return;
+    if (this.#young.size >= entriesMax) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(name, digest);
+  }
+}
+
+const studyName = (described: Described, scope: { tenant: number }): string => `${scope.tenant}/${described.study}`;
+const seriesName = (described: Described, scope: { tenant: number }): string =>
+  `${scope.tenant}/${described.study}/${described.series}`;
+
+function studyDigest(described: Described): string {
+  return digestOf([described.patientAttributes, described.studyAttributes]);
+}
+
+function seriesDigest(described: Described): string {
+  return digestOf([described.seriesAttributes]);
+}
+
+function digestOf(values: readonly Attributes[]): string {
+  return hexOf(sha256(utf8Bytes(JSON.stringify(values)))).slice(0, 32);
+}

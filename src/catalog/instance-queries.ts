@@ -1,0 +1,64 @@
+// Questions about instances by their UID: every object that claims it, and the one that is shown.
+//
+// Left out on purpose: searching by anything else (study-search.ts).
+
+import type { TenantId } from '../base/index.ts';
+import { hexOf, idOfBytes } from '../base/index.ts';
+import type { SqlTx } from '../sql/index.ts';
+import { textValue } from './storable.ts';
+
+/** An object that claims an instance UID. */
+export type InstanceClaim = {
+  readonly id: string;
+  readonly studyUid: string;
+  readonly seriesUid: string;
+  readonly syntaxUid: string;
+  readonly rank: number;
+  readonly shown: boolean;
+  readonly sizeBytes: number;
+  /** SHA-256 of the data set, in hex. */
+  readonly digest: string;
+};
+
+const claimsMax = 1000;
+
+type SelectedClaim = {
+  entry_id: Uint8Array;
+  study_uid: string;
+  series_uid: string;
+  syntax_uid: string;
+  item_rank: number;
+  shown: number;
+  size_bytes: number;
+  digest: Uint8Array | null;
+};
+
+export class InstanceQueries {
+  readonly #sql: SqlTx;
+
+  constructor(sql: SqlTx) {
+    this.#sql = sql;
+  }
+
+  /** The live objects that claim this UID, the shown one first. */
+  async claims(tenant: TenantId, instanceUid: string): Promise<InstanceClaim[]> {
+    const rows = await this.#sql.all<SelectedClaim>(
+      `SELECT i.entry_id, s.study_uid, e.series_uid, i.syntax_uid, i.item_rank, i.shown, i.size_bytes, o.digest
+        FROM instances i JOIN series e ON e.series_no = i.series_no JOIN studies s ON s.study_no = e.study_no
+        JOIN objects o ON o.entry_id = i.entry_id
+        WHERE i.tenant = ? AND i.instance_uid = ? AND i.state = 0
+        ORDER BY i.shown DESC, i.item_rank DESC, i.created_ms, i.entry_id LIMIT ?`,
+      [tenant, textValue(instanceUid), claimsMax],
+    );
+    return rows.map((row) => ({
+      id: idOfBytes(row.entry_id),
+      studyUid: row.study_uid,
+      seriesUid: row.series_uid,
+      syntaxUid: row.syntax_uid,
+      rank: row.item_rank,
+      shown: row.shown === 1,
+      sizeBytes: row.size_bytes,
+      digest: hexOf(row.digest ?? new Uint8Array(0)),
+    }));
+  }
+}
