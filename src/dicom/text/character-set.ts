@@ -113,6 +113,16 @@ function plainText(bytes: Uint8Array): string {
   return text;
 }
 
+function plainBytes(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit >= 0x80 || unit === escapeByte) return undefined;
+    bytes[at] = unit;
+  }
+  return bytes;
+}
+
 /** The text of a whole field. Split it afterwards: at backslashes unless the kind is 'text'. */
 export function decodeText(set: CharacterSet, bytes: Uint8Array, kind: TextKind): string {
   if (isPlain(bytes)) return plainText(bytes);
@@ -136,6 +146,8 @@ export function findDefects(set: CharacterSet, bytes: Uint8Array, kind: TextKind
 
 /** The bytes of a whole field, or undefined when the set cannot say the text. Reads back as the same text. */
 export function encodeText(set: CharacterSet, text: string, kind: TextKind): Uint8Array | undefined {
+  const plain = plainBytes(text);
+  if (plain !== undefined) return plain;
   if (text.includes('\u001b')) return undefined;
   switch (set.scheme.kind) {
     case 'utf8':

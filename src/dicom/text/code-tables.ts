@@ -75,9 +75,20 @@ export function pairTable(name: keyof typeof pairSources): PairTable {
       }
     }
   }
+  if (name === 'jis208') for (const [code, unit] of jisOwn) table[pairIndex(code >> 8, code & 0xff)] = unit;
   pairs.set(name, table);
   return table;
 }
+
+/** Six cells of JIS X 0208 that ICU maps as Windows does, to full-width forms; here as the standard, DCMTK and Python do. */
+const jisOwn: readonly (readonly [code: number, unit: number])[] = [
+  [0xa1c1, 0x301c],
+  [0xa1c2, 0x2016],
+  [0xa1dd, 0x2212],
+  [0xa1f1, 0x00a2],
+  [0xa1f2, 0x00a3],
+  [0xa2cc, 0x00ac],
+];
 
 /** From character to the lowest code of the table: lead * 256 + trail. */
 export function inverseOfPairs(table: PairTable): InverseTable {

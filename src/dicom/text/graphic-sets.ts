@@ -2,7 +2,7 @@
 // which escape sequence brings them in, and what their codes mean.
 //
 // Invariants: a G0 set takes bytes 0x21-0x7E, a G1 set 0xA0-0xFF; looking a code up answers 0 when it says nothing. `strict` is the registered set;
-// a lenient look-up also knows what vendors add (GBK around GB 2312, code page 949 around KS X 1001, NEC and IBM kanji).
+// a lenient look-up also knows what vendors add (GBK around GB 2312, NEC and IBM kanji).
 // Left out on purpose: which set is active when (iso2022-decoder.ts, iso2022-encoder.ts).
 
 import {
@@ -27,6 +27,8 @@ export type GraphicSet = {
   readonly table: () => UpperTable | PairTable;
   /** Whether a code (with high bits) belongs to the registered set, and not to a vendor's extension of it. */
   readonly strict: (lead: number, trail: number) => boolean;
+  /** Characters that are written with another one's code. */
+  readonly twins?: ReadonlyMap<number, number>;
 };
 
 function always(): boolean {
@@ -61,7 +63,7 @@ function inGb2312(lead: number, trail: number): boolean {
   }
 }
 
-/** KS X 1001 within code page 949: without rows 41 and 94, which belong to the user, and without the euro and registered signs of 1998. */
+/** KS X 1001 without rows 41 and 94, which belong to the user, and without the euro and registered signs of 1998. */
 function inKsx1001(lead: number, trail: number): boolean {
   if (lead < 0xa1 || trail < 0xa1 || lead === 0xc9 || lead === 0xfe) return false;
   return lead !== 0xa2 || trail <= 0xe5;
@@ -94,6 +96,22 @@ export const katakana: GraphicSet = {
   table: katakanaTable,
   strict: always,
 };
+/** The same signs under the other number that Unicode has for them, as Windows or a Western text would write them. */
+const japaneseTwins = new Map<number, number>([
+  [0xff5e, 0x301c],
+  [0x2225, 0x2016],
+  [0xff0d, 0x2212],
+  [0xffe0, 0x00a2],
+  [0xffe1, 0x00a3],
+  [0xffe2, 0x00ac],
+  [0x2014, 0x2015],
+]);
+/** The dot in transliterated names and the long dash, as other tables of GB 2312 give them. */
+const chineseTwins = new Map<number, number>([
+  [0x30fb, 0x00b7],
+  [0x2015, 0x2014],
+]);
+
 export const jis208: GraphicSet = {
   name: 'jis208',
   half: 'G0',
@@ -101,6 +119,7 @@ export const jis208: GraphicSet = {
   escape: '$B',
   table: () => pairTable('jis208'),
   strict: inJisx0208,
+  twins: japaneseTwins,
 };
 const jis212: GraphicSet = {
   name: 'jis212',
@@ -109,6 +128,7 @@ const jis212: GraphicSet = {
   escape: '$(D',
   table: () => pairTable('jis212'),
   strict: (lead, trail) => lead >= 0xa1 && trail >= 0xa1 && lead <= 0xed,
+  twins: japaneseTwins,
 };
 const ksx1001: GraphicSet = {
   name: 'ksx1001',
@@ -125,6 +145,7 @@ const gb2312: GraphicSet = {
   escape: '$)A',
   table: () => pairTable('gb'),
   strict: inGb2312,
+  twins: chineseTwins,
 };
 
 type Iso2022Repertoire = Exclude<Repertoire, 'utf8' | 'gbk' | 'gb18030'>;
@@ -179,24 +200,13 @@ export function pairUnit(set: GraphicSet, lead: number, trail: number): number {
   return set.table()[pairIndex(lead, trail)] as number;
 }
 
-/** The same characters under another of the numbers that Unicode gives them: fixes of the Japanese tables that differ between systems. */
-const twins = new Map<number, number>([
-  [0x301c, 0xff5e],
-  [0x2016, 0x2225],
-  [0x2212, 0xff0d],
-  [0x00a2, 0xffe0],
-  [0x00a3, 0xffe1],
-  [0x00ac, 0xffe2],
-  [0x2014, 0x2015],
-]);
-
 /** The code of a character in a set: a byte 0xA0-0xFF, or two bytes with the high bit set; 0 when the registered set has none. */
 export function codeOf(set: GraphicSet, unit: number): number {
   const table = set.table();
   if (table.length === 0) return 0;
   const inverse: InverseTable = set.width === 1 ? inverseOfUpper(table) : inverseOfPairs(table);
   let code = inverse[unit] as number;
-  if (code === 0 && set.name.startsWith('jis')) code = inverse[twins.get(unit) ?? 0] as number;
+  if (code === 0 && set.twins !== undefined) code = inverse[set.twins.get(unit) ?? 0] as number;
   if (code === 0 || set.width === 1) return code;
   return set.strict(code >> 8, code & 0xff) ? code : 0;
 }

@@ -2,8 +2,8 @@
 //
 // Invariants: never throws; a byte that says nothing becomes U+FFFD and the bytes behind it are read on; delimiters, control characters and line ends bring
 // the first set back. A byte 0x5C, 0x5E or 0x3D is a delimiter exactly when it is no half of a two-byte character.
-// Forgiven, and noted: a missing or undeclared escape sequence, GBK in the place of GB 2312, code page 949 in the place of KS X 1001, Shift JIS in the
-// place of JIS X 0201. Left out on purpose: guessing other sets than were declared (charset-defects.ts).
+// Forgiven, and noted: a missing or undeclared escape sequence, GBK in the place of GB 2312, Shift JIS in the place of JIS X 0201.
+// Left out on purpose: guessing other sets than were declared (charset-defects.ts).
 
 import { findEscape, type GraphicSet, jis208, pairUnit } from './graphic-sets.ts';
 import { isDelimiter, type TextKind } from './text-kind.ts';
