@@ -6,7 +6,8 @@
 
 import { ArchiveError, bytesEqual, type KeyGroup, type RecordId, recordIdText, Sha256 } from '../base/index.ts';
 import type { Catalog, ContentCursor, ObjectRow } from '../catalog/index.ts';
-import { encodeEvent, encodeObjectEntry, recordKind } from '../format/index.ts';
+import { decodeFact, encodeEvent, encodeObjectEntry, type InstanceFacts, recordKind } from '../format/index.ts';
+import { hintInstance } from '../policy/index.ts';
 import type { Content, FactDraft, Pace, Vault } from '../vault/index.ts';
 
 export type MoveParts = { readonly vault: Vault; readonly catalog: Catalog; readonly pace: Pace };
@@ -21,6 +22,8 @@ export type Moved = {
 type Pair = { readonly from: RecordId; readonly to: RecordId; readonly digest: Uint8Array };
 
 const pageRows = 500;
+/** What the objects of DICOM instances are; others that claim it cost a look and nothing else. */
+const instanceContentType = 'application/dicom';
 
 /** Moves every live object of the group whose content lies in an ingest pack. KEY_SHREDDED, RECORD_LOST, RECORD_CORRUPT, CLOSED. */
 export async function moveGroup(group: KeyGroup, parts: MoveParts): Promise<Moved> {
@@ -34,13 +37,14 @@ export async function moveGroup(group: KeyGroup, parts: MoveParts): Promise<Move
     const last = index === rows.length - 1;
     const event = (): FactDraft[] => (last ? [reencodedDraft(group, pairs)] : []);
     const before = moved.get(recordIdText(ref));
+    const dicom = await instanceOf(row, parts);
     if (before !== undefined) {
-      await parts.vault.say('archive', [entryDraft(row, before), ...event()]);
+      await parts.vault.say('archive', [entryDraft(row, before, dicom), ...event()]);
       continue;
     }
-    const content = await rewrite(row, ref, parts, (written) => {
+    const content = await rewrite(row, ref, dicom, parts, (written) => {
       pairs.push({ from: ref, to: refOf(written), digest: written.digest });
-      return [entryDraft(row, written), ...event()];
+      return [entryDraft(row, written, dicom), ...event()];
     });
     moved.set(recordIdText(ref), content);
     bytes += content.sizeBytes;
@@ -69,14 +73,24 @@ async function isInIngest(ref: RecordId, vault: Vault): Promise<boolean> {
   return false;
 }
 
+/** What the entry in force says of a DICOM instance: the catalog's rows do not hold all of it. */
+async function instanceOf(row: ObjectRow, { vault }: MoveParts): Promise<InstanceFacts | undefined> {
+  if (row.contentType !== instanceContentType) return undefined;
+  const { plain } = await vault.open(row.version.record);
+  const fact = decodeFact(plain);
+  return fact.type === 'object' ? fact.dicom : undefined;
+}
+
 async function rewrite(
   row: ObjectRow,
   ref: RecordId,
+  dicom: InstanceFacts | undefined,
   parts: MoveParts,
   say: (content: Content) => FactDraft[],
 ): Promise<Content> {
   const { vault, pace } = parts;
-  const writer = vault.contentWriter('archive', row.group, { hintAt: () => ({ kind: 'bytes', effort: 'best' }) });
+  const hintAt = dicom === undefined ? () => ({ kind: 'bytes', effort: 'best' }) as const : hintInstance(dicom, 'best');
+  const writer = vault.contentWriter('archive', row.group, { hintAt });
   const digest = new Sha256();
   let sizeBytes = 0;
   for await (const { plain } of vault.contents.chunks(ref)) {
@@ -97,7 +111,7 @@ function refOf(content: Content): RecordId {
   return content.ref;
 }
 
-function entryDraft(row: ObjectRow, content: Content): FactDraft {
+function entryDraft(row: ObjectRow, content: Content, dicom: InstanceFacts | undefined): FactDraft {
   const plain = encodeObjectEntry({
     type: 'object',
     id: row.id,
@@ -113,6 +127,7 @@ function entryDraft(row: ObjectRow, content: Content): FactDraft {
     mtimeMs: row.mtimeMs,
     contentType: row.contentType,
     meta: row.meta as Readonly<Record<string, string>> | undefined,
+    dicom,
   });
   return { kind: recordKind.entry, group: row.group, plain };
 }

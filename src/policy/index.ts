@@ -1,4 +1,6 @@
 // policy: decides, never acts. Pure functions from facts and a time to plans.
 
+export type { InstancePixels, PixelCuts } from './pack-instance.ts';
+export { hintInstance, planPixelCuts } from './pack-instance.ts';
 export type { GroupFacts, PackBytes, PackFacts, SettlePlan, SettleRules } from './plan-settle.ts';
 export { controlPacksMin, isMostlyDead, patience, planControl, planSettle } from './plan-settle.ts';
