@@ -43,10 +43,23 @@ export async function applyPatient(tx: SqlTx, numbers: NumbersTx, change: Change
   const patientNo = await patientNumber(tx, change);
   await tx.run('DELETE FROM patient_keys WHERE patient_no = ?', [patientNo]);
   const keys = [...new Set(change.nameKeys.map(textValue))];
+  const newest = await newestDate(tx, patientNo);
   await tx.many(
-    'INSERT INTO patient_keys (tenant, key, patient_no) VALUES (?, ?, ?)',
-    keys.map((key) => [change.tenant, key, patientNo]),
+    'INSERT INTO patient_keys (tenant, key, patient_no, newest_date) VALUES (?, ?, ?, ?)',
+    keys.map((key) => [change.tenant, key, patientNo, newest]),
   );
+}
+
+async function newestDate(tx: SqlTx, patientNo: number): Promise<string> {
+  const statement = 'SELECT study_date FROM studies WHERE patient_no = ? ORDER BY study_date DESC LIMIT 1';
+  return (await tx.one<{ study_date: string }>(statement, [patientNo]))?.study_date ?? '';
+}
+
+/** The keys of a patient tell the date of the newest study. */
+export async function refreshPatient(tx: SqlTx, patientNo: number): Promise<void> {
+  const newest = await newestDate(tx, patientNo);
+  const statement = 'UPDATE patient_keys SET newest_date = ? WHERE patient_no = ? AND newest_date <> ?';
+  await tx.run(statement, [newest, patientNo, newest]);
 }
 
 /** Several values in one text, each between separators, so that one is found by `%\one\%`. */
@@ -59,6 +72,9 @@ export function listOfText(text: string): string[] {
 }
 
 export async function applyStudy(tx: SqlTx, numbers: NumbersTx, change: ChangeOf<'study'>): Promise<void> {
+  const patientNo = await patientNumber(tx, { tenant: change.tenant, ...change.patient });
+  const patientOf = 'SELECT patient_no FROM studies WHERE tenant = ? AND study_uid = ?';
+  const before = await tx.one<{ patient_no: number | null }>(patientOf, [change.tenant, textValue(change.studyUid)]);
   const won = await applyLatest(tx, numbers, {
     table: 'studies',
     key: studyCells(change.tenant, change.studyUid),
@@ -66,7 +82,7 @@ export async function applyStudy(tx: SqlTx, numbers: NumbersTx, change: ChangeOf
       ...uncounted,
       series_count: 0,
       group_no: numbers.group(change.group),
-      patient_no: await patientNumber(tx, { tenant: change.tenant, ...change.patient }),
+      patient_no: patientNo,
       accession: optional(change.accession, textValue),
       study_id: optional(change.studyId, textValue),
       study_date: textValue(change.studyDate ?? ''),
@@ -79,7 +95,12 @@ export async function applyStudy(tx: SqlTx, numbers: NumbersTx, change: ChangeOf
     counted: ['instance_count', 'size_bytes', 'series_count'],
     version: change.version,
   });
-  if (won) await refreshStudy(tx, await studyNumber(tx, change.tenant, change.studyUid));
+  if (!won) return;
+  await refreshStudy(tx, await studyNumber(tx, change.tenant, change.studyUid));
+  await refreshPatient(tx, patientNo);
+  // It was another patient's until now.
+  const left = before?.patient_no ?? patientNo;
+  if (left !== patientNo) await refreshPatient(tx, left);
 }
 
 export async function applySeries(tx: SqlTx, numbers: NumbersTx, change: ChangeOf<'series'>): Promise<void> {
@@ -142,7 +163,7 @@ async function refreshStudy(tx: SqlTx, studyNo: number): Promise<void> {
   await tx.run('DELETE FROM study_modalities WHERE study_no = ?', [studyNo]);
   await tx.many(
     `INSERT INTO study_modalities (tenant, modality, study_date, study_no)
-      SELECT tenant, ?, study_date, study_no FROM studies WHERE study_no = ?`,
+      SELECT tenant, ?, study_date, study_no FROM studies WHERE study_no = ? AND patient_no IS NOT NULL`,
     modalities.map((modality) => [modality, studyNo]),
   );
 }

@@ -6,6 +6,7 @@
 import type { KeyGroup } from '../base/index.ts';
 import type { SqlTx } from '../sql/index.ts';
 import { stateNumbers } from './apply-objects.ts';
+import { refreshPatient } from './apply-studies.ts';
 import { groupIdBytes } from './storable.ts';
 
 /** First writing of a group that was never written to: later than every time. */
@@ -61,7 +62,10 @@ async function forgetPatient(tx: SqlTx, patientNo: number): Promise<void> {
       OR EXISTS (SELECT 1 FROM documents WHERE patient_no = ?)`,
     [patientNo, patientNo],
   );
-  if (left !== undefined) return;
+  if (left !== undefined) {
+    await refreshPatient(tx, patientNo);
+    return;
+  }
   await tx.run('DELETE FROM patient_keys WHERE patient_no = ?', [patientNo]);
   await tx.run('DELETE FROM patients WHERE patient_no = ?', [patientNo]);
 }

@@ -37,19 +37,12 @@ export type { ListCursor, Listed, Listing, ListOptions } from './object-listing.
 export type { ContentCursor, Page, RangeCursor, SequenceRange, Totals } from './object-queries.ts';
 export { rowsPerPageMax } from './object-queries.ts';
 export type { ObjectRow } from './object-rows.ts';
+export type { Level, Search, SearchCondition, SearchField, SearchMatch } from './search-pieces.ts';
+export { searchValuesMax } from './search-pieces.ts';
 export type { BucketRow, ExportRow, TenantRow, TokenRow, UserRow } from './site-queries.ts';
 export { SiteTable, siteRowsMax } from './site-queries.ts';
 export type { FoundInstance, FoundPatient, FoundSeries, FoundStudy } from './study-rows.ts';
-export type {
-  Level,
-  PageOptions,
-  Search,
-  SearchCondition,
-  SearchCursor,
-  SearchField,
-  SearchMatch,
-  SearchPage,
-} from './study-search.ts';
-export { StudySearch, searchValuesMax } from './study-search.ts';
+export type { PageOptions, SearchCursor, SearchPage } from './study-search.ts';
+export { StudySearch } from './study-search.ts';
 export { catalogTables } from './tables.ts';
 export { laterVersion } from './versions.ts';

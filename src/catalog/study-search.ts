@@ -6,12 +6,23 @@
 // knows nothing of hospitals.
 // Left out on purpose: DICOM's keys and matching rules (they become the conditions below), and attributes that are only in the headers.
 
-import type { TenantId } from '../base/index.ts';
-import { assert } from '../base/index.ts';
 import type { SqlTx, SqlValue } from '../sql/index.ts';
 import { inList, inListMax, inValues, pieces } from '../sql/index.ts';
 import type { Page } from './object-queries.ts';
 import { pageLimit } from './object-queries.ts';
+import {
+  afterPrefix,
+  all,
+  fields,
+  type Level,
+  namePieces,
+  type Piece,
+  pieceOf,
+  type Search,
+  type SearchCondition,
+  type SearchField,
+  wherePieces,
+} from './search-pieces.ts';
 import { textValue } from './storable.ts';
 import {
   type FoundInstance,
@@ -32,201 +43,19 @@ import {
   studyColumns,
 } from './study-rows.ts';
 
-export type Level = 'patient' | 'study' | 'series' | 'instance';
-
-export type SearchField =
-  | 'patientId'
-  | 'issuer'
-  | 'patientName'
-  | 'birthDate'
-  | 'sex'
-  | 'studyUid'
-  | 'accession'
-  | 'studyId'
-  | 'studyDate'
-  | 'studyTime'
-  | 'studyDescription'
-  | 'referrer'
-  | 'studyWords'
-  | 'studyModality'
-  | 'seriesUid'
-  | 'modality'
-  | 'seriesNumber'
-  | 'seriesDescription'
-  | 'bodyPart'
-  | 'seriesDate'
-  | 'seriesTime'
-  | 'instanceUid'
-  | 'classUid'
-  | 'instanceNumber';
-
-export type SearchMatch =
-  /** Any of these. */
-  | { readonly kind: 'equals'; readonly values: readonly string[] }
-  /** `*` stands for any characters, `?` for one; letters of a name match in either case. */
-  | { readonly kind: 'like'; readonly pattern: string }
-  /** Both ends included; texts compare by their characters, as dates and times do. */
-  | { readonly kind: 'range'; readonly from?: string | undefined; readonly to?: string | undefined };
-
-export type SearchCondition = { readonly field: SearchField; readonly match: SearchMatch };
-
-export type Search = {
-  readonly tenant: TenantId;
-  readonly conditions: readonly SearchCondition[];
-  /** Each is the beginning of one of the patient's name keys. */
-  readonly nameKeys?: readonly string[] | undefined;
-};
-
 export type SearchCursor = { readonly date?: string; readonly no: number };
 export type SearchPage<Row> = Page<Row, SearchCursor>;
 export type PageOptions = { readonly after?: SearchCursor | undefined; readonly limit: number; readonly skip?: number };
 
-/** Values of one condition: a list of UIDs, at most. */
-export const searchValuesMax = 4096;
 /** Patients that a name may name before walking studies by date is the shorter way. */
 const candidatesMax = 4000;
-const valuesPerList = 500;
-
-const fields: Readonly<
-  Record<SearchField, { readonly level: Level; readonly column: string; readonly number?: true }>
-> = {
-  patientId: { level: 'patient', column: 'p.patient_id' },
-  issuer: { level: 'patient', column: 'p.issuer' },
-  patientName: { level: 'patient', column: 'p.name' },
-  birthDate: { level: 'patient', column: 'p.birth_date' },
-  sex: { level: 'patient', column: 'p.sex' },
-  studyUid: { level: 'study', column: 's.study_uid' },
-  accession: { level: 'study', column: 's.accession' },
-  studyId: { level: 'study', column: 's.study_id' },
-  studyDate: { level: 'study', column: 's.study_date' },
-  studyTime: { level: 'study', column: 's.study_time' },
-  studyDescription: { level: 'study', column: 's.description' },
-  referrer: { level: 'study', column: 's.referrer' },
-  studyWords: { level: 'study', column: 's.search' },
-  studyModality: { level: 'study', column: 's.modalities' },
-  seriesUid: { level: 'series', column: 'e.series_uid' },
-  modality: { level: 'series', column: 'e.modality' },
-  seriesNumber: { level: 'series', column: 'e.series_number', number: true },
-  seriesDescription: { level: 'series', column: 'e.description' },
-  bodyPart: { level: 'series', column: 'e.body_part' },
-  seriesDate: { level: 'series', column: 'e.series_date' },
-  seriesTime: { level: 'series', column: 'e.series_time' },
-  instanceUid: { level: 'instance', column: 'i.instance_uid' },
-  classUid: { level: 'instance', column: 'i.class_uid' },
-  instanceNumber: { level: 'instance', column: 'i.instance_number', number: true },
-};
-
-const levels: readonly Level[] = ['patient', 'study', 'series', 'instance'];
-
-type Piece = { readonly text: string; readonly values: readonly SqlValue[] };
-const nothing: Piece = { text: '1 = 0', values: [] };
-
-/** The greatest text that begins so, and a character more: for a range that holds every text with this beginning. */
-function afterPrefix(prefix: string): string {
-  return `${prefix}\u{10ffff}`;
-}
-
-function likePattern(pattern: string): string {
-  return textValue(pattern)
-    .replace(/[!%_]/g, (char) => `!${char}`)
-    .replaceAll('*', '%')
-    .replaceAll('?', '_');
-}
-
-function pieceOf(condition: SearchCondition): Piece {
-  const { column, number } = fields[condition.field];
-  const { match } = condition;
-  switch (match.kind) {
-    case 'equals':
-      return equalsPiece(condition.field, column, match.values, number === true);
-    case 'like':
-      return likePiece(condition.field, column, match.pattern);
-    case 'range': {
-      const ends: Piece[] = [];
-      if (match.from !== undefined) ends.push({ text: `${column} >= ?`, values: [textValue(match.from)] });
-      if (match.to !== undefined) ends.push({ text: `${column} <= ?`, values: [textValue(match.to)] });
-      // '' is "no date", which no range holds.
-      if (match.from === undefined) ends.push({ text: `${column} > ''`, values: [] });
-      return all(ends);
-    }
-  }
-}
-
-function equalsPiece(field: SearchField, column: string, values: readonly string[], isNumber: boolean): Piece {
-  assert(values.length <= searchValuesMax, `a condition lists at most ${searchValuesMax} values`);
-  if (values.length === 0) return nothing;
-  if (field === 'studyModality') {
-    return any(
-      values.map((value) => ({ text: `${column} LIKE ? ESCAPE '!'`, values: [`%\\${likePattern(value)}\\%`] })),
-    );
-  }
-  const cells: SqlValue[] = isNumber
-    ? values.map(Number).filter((value) => Number.isSafeInteger(value))
-    : values.map(textValue);
-  if (cells.length === 0) return nothing;
-  const lists: Piece[] = [];
-  for (let from = 0; from < cells.length; from += valuesPerList) {
-    const list = cells.slice(from, from + valuesPerList);
-    lists.push({ text: `${column} IN (${list.map(() => '?').join(', ')})`, values: list });
-  }
-  return any(lists);
-}
-
-function likePiece(field: SearchField, column: string, pattern: string): Piece {
-  const like = likePattern(pattern);
-  if (field === 'studyModality') return { text: `${column} LIKE ? ESCAPE '!'`, values: [`%\\${like}\\%`] };
-  if (field === 'patientName' || field === 'referrer' || field.endsWith('Description'))
-    return { text: `lower(${column}) LIKE lower(?) ESCAPE '!'`, values: [like] };
-  const prefix = textValue(/^[^*?]*/.exec(pattern)?.[0] ?? '');
-  const pieces: Piece[] = [{ text: `${column} LIKE ? ESCAPE '!'`, values: [like] }];
-  if (prefix !== '') pieces.push({ text: `${column} >= ? AND ${column} < ?`, values: [prefix, afterPrefix(prefix)] });
-  return all(pieces);
-}
-
-function all(list: readonly Piece[]): Piece {
-  if (list.length === 0) return { text: '1 = 1', values: [] };
-  return { text: list.map((piece) => piece.text).join(' AND '), values: list.flatMap((piece) => piece.values) };
-}
-
-function any(list: readonly Piece[]): Piece {
-  return { text: `(${list.map((piece) => piece.text).join(' OR ')})`, values: list.flatMap((piece) => piece.values) };
-}
-
-/** Conditions of a level above or at `level`, and one EXISTS for those below it. */
-function wherePieces(search: Search, level: Level): Piece[] {
-  const at = levels.indexOf(level);
-  const here = search.conditions.filter(({ field }) => levels.indexOf(fields[field].level) <= at).map(pieceOf);
-  const below = search.conditions.filter(({ field }) => levels.indexOf(fields[field].level) > at);
-  if (below.length === 0) return here;
-  const within = all(below.map(pieceOf));
-  const deepest = Math.max(...below.map(({ field }) => levels.indexOf(fields[field].level)));
-  const joins: Record<Level, string> = {
-    patient: '',
-    study: 'studies s',
-    series: 'series e',
-    instance: 'instances i',
-  };
-  const links: Record<Level, string> = {
-    patient: '',
-    study: 's.patient_no = p.patient_no',
-    series: 'e.study_no = s.study_no',
-    instance: 'i.series_no = e.series_no AND i.shown = 1',
-  };
-  const names = levels.slice(at + 1, deepest + 1);
-  const from = names.map((name) => joins[name]).join(', ');
-  const on = names.map((name) => links[name]).join(' AND ');
-  return [...here, { text: `EXISTS (SELECT 1 FROM ${from} WHERE ${on} AND ${within.text})`, values: within.values }];
-}
-
-function namePieces(keys: readonly string[]): Piece[] {
-  return keys.map((key) => ({
-    text: 'EXISTS (SELECT 1 FROM patient_keys k WHERE k.patient_no = p.patient_no AND k.key >= ? AND k.key < ?)',
-    values: [textValue(key), afterPrefix(textValue(key))],
-  }));
-}
-
+/** Keys that a pass over a name's keys looks at, at most: half a microsecond each. */
+const passedKeysMax = 12_000;
 /** The date as something to sort by and not to walk along: a planner would walk every study of the house for the few that were named. */
 const sortedDate = "(s.study_date || '')";
+
+/** A study that was found: its number and its date. */
+type Place = { readonly no: number; readonly date: string };
 
 type Way = {
   readonly from: string;
@@ -236,9 +65,42 @@ type Way = {
   /** Name keys still to be tried on each patient. */
   readonly keys: readonly string[];
   readonly date: string;
-  /** The study's number, where the date is another table's. */
+  /** The study's number, where another table tells it. */
   readonly no?: string;
+  /** Conditions that the way itself answers. */
+  readonly answered?: readonly SearchCondition[];
 };
+
+/** Along the dates of one modality, when one is named. */
+function alongModality(search: Search, keys: readonly string[]): Way | undefined {
+  const modality = search.conditions.find((each) => each.field === 'studyModality');
+  if (modality?.match.kind !== 'equals' || modality.match.values.length !== 1) return undefined;
+  const dates = search.conditions.find((each) => each.field === 'studyDate' && each.match.kind === 'range');
+  const answered = dates === undefined ? [modality] : [modality, dates];
+  const more = keys.length > 0 || search.conditions.some((each) => !answered.includes(each));
+  const where: Piece[] = [
+    ...(more ? [{ text: 's.study_no = m.study_no', values: [] }] : []),
+    { text: 'm.tenant = ? AND m.modality = ?', values: [search.tenant, textValue(modality.match.values[0] ?? '')] },
+  ];
+  if (dates?.match.kind === 'range') {
+    const { from, to } = dates.match;
+    where.push(
+      from === undefined
+        ? { text: "m.study_date > ''", values: [] }
+        : { text: 'm.study_date >= ?', values: [textValue(from)] },
+    );
+    if (to !== undefined) where.push({ text: 'm.study_date <= ?', values: [textValue(to)] });
+  }
+  return {
+    from: more ? 'study_modalities m CROSS JOIN studies s' : 'study_modalities m',
+    values: [],
+    where,
+    keys,
+    date: 'm.study_date',
+    no: 'm.study_no',
+    answered,
+  };
+}
 
 function needsPatient(search: Search, way: Way): boolean {
   if (way.from.startsWith('patients ')) return false;
@@ -266,25 +128,57 @@ export class StudySearch {
 
   /** Studies, newest first. */
   async studies(search: Search, options: PageOptions): Promise<SearchPage<FoundStudy>> {
-    const way = await this.#wayOf(search);
-    const no = way.no ?? 's.study_no';
-    const places = await this.#select<{ no: number; date: string }>(
-      { ...search, nameKeys: way.keys },
-      'study',
-      options,
-      {
-        select: `SELECT s.study_no AS no, s.study_date AS date`,
-        from: `FROM ${way.from}${needsPatient(search, way) ? ' JOIN patients p ON p.patient_no = s.patient_no' : ''}`,
-        where: way.where,
-        before: way.values,
-        after: (cursor) => ({ text: `(${way.date}, ${no}) < (?, ?)`, values: [cursor.date ?? '', cursor.no] }),
-        order: `ORDER BY ${way.date} DESC, ${no} DESC`,
-      },
-    );
+    const places = (await this.#ofLatestPatients(search, options)) ?? (await this.#places(search, options));
     // Found first and read afterwards: what is sorted is a number and a date, not whole rows.
     const rows = await this.#studyRows(places.map((place) => place.no));
     const end = places.length < pageLimit(options.limit) ? undefined : places[places.length - 1];
     return { rows, next: end };
+  }
+
+  async #places(search: Search, options: PageOptions): Promise<Place[]> {
+    const way = await this.#wayOf(search);
+    const no = way.no ?? 's.study_no';
+    const conditions = search.conditions.filter((each) => way.answered?.includes(each) !== true);
+    return this.#select<Place>({ ...search, conditions, nameKeys: way.keys }, 'study', options, {
+      select: `SELECT ${no} AS no, ${way.date} AS date`,
+      from: `FROM ${way.from}${needsPatient(search, way) ? ' JOIN patients p ON p.patient_no = s.patient_no' : ''}`,
+      where: way.where,
+      before: way.values,
+      after: (cursor) => ({ text: `(${way.date}, ${no}) < (?, ?)`, values: [cursor.date ?? '', cursor.no] }),
+      order: `ORDER BY ${way.date} DESC, ${no} DESC`,
+    });
+  }
+
+  /**
+   * The first page by a name alone. The newest so many studies belong to the patients who were here last, and each key says when that was; so a
+   * name that many have costs one pass over its keys. undefined: another way is to be taken.
+   */
+  async #ofLatestPatients(search: Search, options: PageOptions): Promise<Place[] | undefined> {
+    const [key, ...others] = search.nameKeys ?? [];
+    const { conditions, tenant } = search;
+    if (key === undefined || others.length > 0 || options.after !== undefined || (options.skip ?? 0) > 0)
+      return undefined;
+    if (conditions.some(({ field }) => field !== 'patientName')) return undefined;
+    const range = [tenant, textValue(key), afterPrefix(textValue(key))];
+    const keys = 'FROM patient_keys WHERE tenant = ? AND key >= ? AND key < ?';
+    const counted = await this.#sql.one<{ count: number }>(
+      `SELECT CAST(count(*) AS INTEGER) AS count FROM (SELECT patient_no ${keys} LIMIT ${passedKeysMax + 1}) c`,
+      range,
+    );
+    const count = counted?.count ?? 0;
+    if (count > passedKeysMax) return undefined;
+    const limit = pageLimit(options.limit);
+    // A name may stand under several keys, and a pattern may leave some of the patients out.
+    const patients = limit * 4;
+    const where = all([{ text: 's.patient_no = c.patient_no', values: [] }, ...conditions.map(pieceOf)]);
+    const places = await this.#sql.all<Place>(
+      `SELECT s.study_no AS no, s.study_date AS date
+        FROM (SELECT patient_no, max(newest_date) AS newest ${keys} GROUP BY patient_no ORDER BY newest DESC LIMIT ?) c
+        CROSS JOIN studies s ${conditions.length === 0 ? '' : 'JOIN patients p ON p.patient_no = s.patient_no'}
+        WHERE ${where.text} ORDER BY ${sortedDate} DESC, s.study_no DESC LIMIT ?`,
+      [...range, patients, ...where.values, limit],
+    );
+    return places.length === limit || count <= patients ? places : undefined;
   }
 
   async #studyRows(numbers: readonly number[]): Promise<FoundStudy[]> {
@@ -332,7 +226,7 @@ export class StudySearch {
    */
   async #wayOf(search: Search): Promise<Way> {
     const keys = search.nameKeys ?? [];
-    const described: Piece = { text: 's.tenant = ? AND s.rec_writer_no > 0', values: [search.tenant] };
+    const described: Piece = { text: 's.tenant = ? AND s.patient_no IS NOT NULL', values: [search.tenant] };
     const exact = (field: SearchField): boolean =>
       search.conditions.some((each) => each.field === field && each.match.kind === 'equals');
     if (exact('patientId'))
@@ -363,27 +257,9 @@ export class StudySearch {
         };
       return { from: 'studies s', values: [], where: [described], keys, date: 's.study_date' };
     }
-    const modality = search.conditions.find((each) => each.field === 'studyModality')?.match;
-    const dates = search.conditions.find((each) => each.field === 'studyDate')?.match;
-    if (modality?.kind === 'equals' && modality.values.length === 1) {
-      const along: Piece[] = [
-        { text: 's.study_no = m.study_no AND s.rec_writer_no > 0', values: [] },
-        { text: 'm.tenant = ? AND m.modality = ?', values: [search.tenant, textValue(modality.values[0] ?? '')] },
-      ];
-      if (dates?.kind === 'range') {
-        if (dates.from !== undefined) along.push({ text: 'm.study_date >= ?', values: [textValue(dates.from)] });
-        if (dates.to !== undefined) along.push({ text: 'm.study_date <= ?', values: [textValue(dates.to)] });
-      }
-      return {
-        from: 'study_modalities m CROSS JOIN studies s',
-        values: [],
-        where: along,
-        keys,
-        date: 'm.study_date',
-        no: 'm.study_no',
-      };
-    }
-    return { from: 'studies s', values: [], where: [described], keys, date: 's.study_date' };
+    return (
+      alongModality(search, keys) ?? { from: 'studies s', values: [], where: [described], keys, date: 's.study_date' }
+    );
   }
 
   async #select<Row>(

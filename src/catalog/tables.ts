@@ -161,8 +161,8 @@ export const catalogTables: readonly TableDeclaration[] = [
     name: 'patient_keys',
     room,
     class: 'fact',
-    columns: { tenant: 'integer', key: 'text', patient_no: 'integer' },
-    dump: `SELECT k.tenant, k.key, p.patient_id, p.issuer FROM patient_keys k JOIN patients p ON p.patient_no = k.patient_no`,
+    columns: { tenant: 'integer', key: 'text', patient_no: 'integer', newest_date: 'text' },
+    dump: `SELECT k.tenant, k.key, k.newest_date, p.patient_id, p.issuer FROM patient_keys k JOIN patients p ON p.patient_no = k.patient_no`,
   }),
   defineTable({
     name: 'studies',
