@@ -169,6 +169,9 @@ export type InstanceChange = {
   readonly syntaxUid: string;
   readonly instanceNumber?: number | undefined;
   readonly frames?: number | undefined;
+  readonly rows?: number | undefined;
+  readonly columns?: number | undefined;
+  readonly bitsAllocated?: number | undefined;
   readonly sizeBytes: number;
   readonly headBytes: number;
   readonly createdMs: number;

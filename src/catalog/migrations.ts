@@ -136,8 +136,8 @@ export const catalogMigrations = [
       `CREATE TABLE instances (
         instance_no INTEGER PRIMARY KEY, entry_id BLOB NOT NULL, tenant INTEGER NOT NULL, series_no INTEGER NOT NULL,
         instance_uid TEXT NOT NULL, class_uid TEXT NOT NULL, syntax_uid TEXT NOT NULL, instance_number INTEGER, frames INTEGER,
-        size_bytes INTEGER NOT NULL, head_bytes INTEGER NOT NULL, created_ms INTEGER NOT NULL, item_rank INTEGER NOT NULL,
-        shown INTEGER NOT NULL, state INTEGER NOT NULL, ${version}
+        pixel_rows INTEGER, pixel_columns INTEGER, bits_allocated INTEGER, size_bytes INTEGER NOT NULL,
+        head_bytes INTEGER NOT NULL, created_ms INTEGER NOT NULL, item_rank INTEGER NOT NULL, shown INTEGER NOT NULL, state INTEGER NOT NULL, ${version}
       ) STRICT`,
       'CREATE UNIQUE INDEX instances_by_entry ON instances (entry_id)',
       'CREATE INDEX instances_by_uid ON instances (tenant, instance_uid)',

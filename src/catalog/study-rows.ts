@@ -56,6 +56,9 @@ export type FoundInstance = {
   readonly syntaxUid: string;
   readonly instanceNumber: number | undefined;
   readonly frames: number | undefined;
+  readonly rows: number | undefined;
+  readonly columns: number | undefined;
+  readonly bitsAllocated: number | undefined;
   readonly sizeBytes: number;
   readonly headBytes: number;
 };
@@ -70,7 +73,7 @@ export const seriesColumns = `e.series_uid, e.modality, e.series_number, e.descr
   e.more, e.instance_count, e.size_bytes`;
 
 export const instanceColumns = `i.entry_id, s.study_uid, e.series_uid, i.instance_uid, i.class_uid, i.syntax_uid, i.instance_number,
-  i.frames, i.size_bytes, i.head_bytes`;
+  i.frames, i.pixel_rows, i.pixel_columns, i.bits_allocated, i.size_bytes, i.head_bytes`;
 
 export type SelectedPatient = {
   patient_id: string;
@@ -120,6 +123,9 @@ export type SelectedInstance = {
   syntax_uid: string;
   instance_number: number | null;
   frames: number | null;
+  pixel_rows: number | null;
+  pixel_columns: number | null;
+  bits_allocated: number | null;
   size_bytes: number;
   head_bytes: number;
 };
@@ -181,6 +187,9 @@ export function foundInstance(row: SelectedInstance): FoundInstance {
     syntaxUid: row.syntax_uid,
     instanceNumber: row.instance_number ?? undefined,
     frames: row.frames ?? undefined,
+    rows: row.pixel_rows ?? undefined,
+    columns: row.pixel_columns ?? undefined,
+    bitsAllocated: row.bits_allocated ?? undefined,
     sizeBytes: row.size_bytes,
     headBytes: row.head_bytes,
   };

@@ -239,6 +239,9 @@ export const catalogTables: readonly TableDeclaration[] = [
       syntax_uid: 'text',
       instance_number: 'integer',
       frames: 'integer',
+      pixel_rows: 'integer',
+      pixel_columns: 'integer',
+      bits_allocated: 'integer',
       size_bytes: 'integer',
       head_bytes: 'integer',
       created_ms: 'integer',
@@ -248,7 +251,7 @@ export const catalogTables: readonly TableDeclaration[] = [
       ...version,
     },
     dump: `SELECT i.entry_id, i.tenant, s.study_uid, e.series_uid, i.instance_uid, i.class_uid, i.syntax_uid, i.instance_number,
-        i.frames, i.size_bytes, i.head_bytes, i.created_ms, i.item_rank, i.shown, i.state, ${told('i')}
+        i.frames, i.pixel_rows, i.pixel_columns, i.bits_allocated, i.size_bytes, i.head_bytes, i.created_ms, i.item_rank, i.shown, i.state, ${told('i')}
       FROM instances i JOIN series e ON e.series_no = i.series_no JOIN studies s ON s.study_no = e.study_no
       ${toldFrom('i')}`,
   }),

@@ -12,6 +12,13 @@ export type InstancePixels = Pick<InstanceFacts, 'headBytes' | 'shape' | 'syntax
 const pieceBytesMax = 256 * 1024;
 /** JPEG and its kin: packed as well as they can be. */
 const compressedSyntaxes = '1.2.840.10008.1.2.4.';
+/** Pixels one after another: implicit, explicit and big endian, and the implicit one of GE with big-endian pixels. */
+const nativeSyntaxes: ReadonlySet<string> = new Set([
+  '1.2.840.10008.1.2',
+  '1.2.840.10008.1.2.1',
+  '1.2.840.10008.1.2.2',
+  '1.2.840.113619.5.2',
+]);
 
 /** How the bytes at an offset are best packed: on arrival `fast`, when settling `best`. */
 export function hintInstance(pixels: InstancePixels, effort: 'fast' | 'best'): (offset: number) => CodecHint {
@@ -22,7 +29,7 @@ export function hintInstance(pixels: InstancePixels, effort: 'fast' | 'best'): (
 
 function pixelHint({ shape, syntax }: InstancePixels, effort: 'fast' | 'best'): CodecHint | undefined {
   if (syntax.startsWith(compressedSyntaxes)) return { kind: 'raw' };
-  if (shape === undefined) return undefined;
+  if (shape === undefined || !nativeSyntaxes.has(syntax)) return undefined;
   const { rows, columns, samplesPerPixel, bitsAllocated, planar } = shape;
   if (bitsAllocated !== 8 && bitsAllocated !== 16) return undefined;
   return { kind: 'pixels', effort, shape: { rows, columns, samplesPerPixel, bitsAllocated, planar } };
@@ -32,8 +39,8 @@ function pixelHint({ shape, syntax }: InstancePixels, effort: 'fast' | 'best'): 
 export type PixelCuts = { readonly pieceBytes: number; readonly runBytes: number };
 
 /** undefined: the pixels have no frames that could be told apart by counting. */
-export function planPixelCuts({ shape }: InstancePixels): PixelCuts | undefined {
-  if (shape === undefined) return undefined;
+export function planPixelCuts({ shape, syntax }: InstancePixels): PixelCuts | undefined {
+  if (shape === undefined || !nativeSyntaxes.has(syntax)) return undefined;
   const rowBits = shape.columns * shape.samplesPerPixel * shape.bitsAllocated;
   const rowBytes = Math.ceil(rowBits / 8);
   const frameBytes = Math.ceil((shape.rows * rowBits) / 8);
