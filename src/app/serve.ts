@@ -117,6 +117,7 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
         await served.running.data.setSetupSecret(undefined);
       },
       onFault: (route, error) => fault(route, error),
+      mounts: [],
     });
     control = await ControlServer.listen({
       settings,

@@ -4,6 +4,7 @@
 // and only with its secret; bodies and headers have limits; a request that fails is one answer with its code, and is logged by route and code only.
 
 import { timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Archive, ArchiveStatus } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type Random, sha256, utf8Bytes } from '../../base/index.ts';
@@ -24,12 +25,21 @@ export type ConsoleOptions = {
   readonly setupSecret: () => string | undefined;
   readonly onSetUp: () => Promise<void>;
   readonly onFault: (route: string, error: unknown) => void;
+  /** Other doors that answer on this port, each below its own path. */
+  readonly mounts: readonly Mount[];
+};
+
+/** Answers every request whose path is `prefix` or lies below it, and never throws. */
+export type Mount = {
+  readonly prefix: string;
+  readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
 };
 
 export type ConsoleDoor = { readonly url: string; readonly close: () => Promise<void> };
 
 const bodyBytesMax = 64 * 1024;
-const requestMsMax = 30_000;
+const headersMsMax = 30_000;
+const silenceMsMax = 120_000;
 /** A status asks the database and every disk: asked for more often, it is told again. */
 const statusKeptMs = 1000;
 
@@ -38,8 +48,18 @@ export async function openConsole(options: ConsoleOptions): Promise<ConsoleDoor>
   const server = fastify({
     logger: false,
     bodyLimit: bodyBytesMax,
-    requestTimeout: requestMsMax,
-    connectionTimeout: requestMsMax,
+    serverFactory: (handler) => {
+      const listener = createServer((request, response) => {
+        const mount = mountOf(options.mounts, request.url ?? '/');
+        if (mount === undefined) handler(request, response);
+        else mount.answer(request, response);
+      });
+      // An upload may take hours; what may not is to say what it is, and to say nothing at all.
+      listener.requestTimeout = 0;
+      listener.headersTimeout = headersMsMax;
+      listener.timeout = silenceMsMax;
+      return listener;
+    },
     forceCloseConnections: 'idle',
     return503OnClosing: true,
   });
@@ -62,6 +82,11 @@ export async function openConsole(options: ConsoleOptions): Promise<ConsoleDoor>
   const port = typeof address === 'object' && address !== null ? address.port : options.port;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   return { url: `http://${host}:${port}`, close: () => server.close() };
+}
+
+function mountOf(mounts: readonly Mount[], url: string): Mount | undefined {
+  const path = url.split('?', 1)[0] ?? url;
+  return mounts.find(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`));
 }
 
 function addRoutes(server: FastifyInstance, options: ConsoleOptions): void {
