@@ -50,7 +50,7 @@ export type PageOptions = { readonly after?: SearchCursor | undefined; readonly 
 /** Patients that a name may name before walking studies by date is the shorter way. */
 const candidatesMax = 4000;
 /** Keys that a pass over a name's keys looks at, at most: half a microsecond each. */
-const passedKeysMax = 6000;
+const passedKeysMax = 11_000;
 /** The date as something to sort by and not to walk along: a planner would walk every study of the house for the few that were named. */
 const sortedDate = "(s.study_date || '')";
 
