@@ -52,6 +52,15 @@ test('text brings its bytes back exactly, a byte order mark included, or is no t
   );
 });
 
+test('text of any length is the bytes that its encoder makes', () => {
+  for (const piece of ['a', 'é', '碑', '🩻', '\ud800']) {
+    for (const count of [0, 1, 5, 1365, 1366, 5000]) {
+      const text = piece.repeat(count);
+      assert.deepEqual(utf8Bytes(text), new TextEncoder().encode(text));
+    }
+  }
+});
+
 test('bytes are zero when each of them is', () => {
   fc.assert(
     fc.property(fc.nat({ max: 100 }), fc.nat({ max: 99 }), (count, place) => {

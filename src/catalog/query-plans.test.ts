@@ -26,6 +26,7 @@ function listening(sql: Sql, asked: Map<string, readonly SqlValue[]>): Sql {
     run: (text, values) => sql.run(text, values),
     many: (text, rows) => sql.many(text, rows),
     transaction: (work) => sql.transaction(work),
+    filling: (work) => sql.filling(work),
     checkpoint: () => sql.checkpoint(),
     close: () => sql.close(),
   };

@@ -1,9 +1,9 @@
 // Statements as PostgreSQL takes them: $n for ?, and one statement over many rows as few statements.
 //
-// Invariants: a translated statement means the same; rows are joined in their order, and only where that cannot change the outcome (a
-// plain INSERT, or one that skips conflicts; never DO UPDATE, which refuses to meet a row twice).
+// Invariant: a translated statement means the same.
 
 import { assert } from '../base/index.ts';
+import type { InsertShape } from './insert-shape.ts';
 import type { SqlValue } from './sql.ts';
 import { statementsKeptMax } from './sql.ts';
 import { StatementCache } from './statement-cache.ts';
@@ -27,26 +27,6 @@ const translated = new StatementCache<string>(2 * statementsKeptMax, translate);
 
 export function numbered(statement: string): string {
   return statement.includes('?') ? translated.get(statement) : statement;
-}
-
-/** An INSERT of one row of placeholders, taken apart. */
-export type InsertShape = { readonly table: string; readonly columns: readonly string[]; readonly after: string };
-
-const insertForm = /^\s*INSERT\s+INTO\s+(\w+)\s*\(([\w\s,]+)\)\s*VALUES\s*\(\s*\?(?:\s*,\s*\?)*\s*\)([^?]*)$/i;
-
-const insertShapes = new StatementCache<{ shape: InsertShape | undefined }>(statementsKeptMax, (statement) => {
-  const match = insertForm.exec(statement);
-  if (match === null || /\bDO\s+UPDATE\b|\bRETURNING\b/i.test(statement)) return { shape: undefined };
-  const [, table = '', list = '', after = ''] = match;
-  const columns = list.split(',').map((name) => name.trim());
-  const marks = statement.split('?').length - 1;
-  assert(columns.length === marks, 'an INSERT has a placeholder for every column it names');
-  return { shape: { table, columns, after } };
-});
-
-/** The shape, when many rows of the statement may travel as one: then the outcome is the same. */
-export function insertShape(statement: string): InsertShape | undefined {
-  return insertShapes.get(statement).shape;
 }
 
 /**

@@ -4,7 +4,8 @@ import { type PostgresStart, startPostgres } from '../../tests/support/postgres.
 import { isArchiveError } from '../base/index.ts';
 import { openSql } from './open-sql.ts';
 import { openPostgres } from './postgres.ts';
-import { insertShape, numbered } from './postgres-statements.ts';
+import { insertShape } from './insert-shape.ts';
+import { numbered } from './postgres-statements.ts';
 import { sqlConformance } from './sql-conformance.ts';
 
 const server: PostgresStart = await startPostgres();

@@ -9,8 +9,8 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { ArchiveError, assert } from '../base/index.ts';
-import type { InsertShape } from './postgres-statements.ts';
-import { columnsOf, insertOfArrays, insertShape, numbered } from './postgres-statements.ts';
+import { type InsertShape, insertShape } from './insert-shape.ts';
+import { columnsOf, insertOfArrays, numbered } from './postgres-statements.ts';
 import type { QueryBuilder } from './query-builder.ts';
 import { queryBuilder } from './query-builder.ts';
 import type { Sql, SqlIntegers, SqlTransaction, SqlValue } from './sql.ts';
@@ -284,6 +284,10 @@ class PostgresSql implements Sql {
         client.release(broken);
       }
     });
+  }
+
+  filling<T>(work: () => Promise<T>): Promise<T> {
+    return work();
   }
 
   async checkpoint(): Promise<void> {

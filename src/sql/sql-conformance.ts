@@ -137,6 +137,19 @@ export function sqlConformance(label: string, openEmpty: OpenEmpty): void {
     assert.deepEqual(await sql.many(insert, []), { changes: 0 });
   });
 
+  it('many of any length inserts each row once, and passes over what is there', async (sql) => {
+    let total = 0;
+    for (const count of [1, 15, 16, 17, 33, 64, 600]) {
+      const rows = Array.from({ length: count }, (_, index) => [`${count}-${index}`, null, index]);
+      assert.deepEqual(await sql.many(insertNew, [...rows.slice(0, 3), ...rows]), { changes: count });
+      assert.deepEqual(await sql.many(insertNew, rows), { changes: 0 });
+      total += count;
+    }
+    assert.equal((await sql.one<{ n: number }>('SELECT count(*) AS n FROM marks'))?.n, total);
+    const row = await sql.one<object>("SELECT name, time FROM marks WHERE name = '33-32'");
+    assert.deepEqual({ ...row }, { name: '33-32', time: 32 });
+  });
+
   it('many may meet one row several times', async (sql) => {
     const add =
       'INSERT INTO pairs (a, b, n) VALUES (?, ?, ?) ON CONFLICT (a, b) DO UPDATE SET n = pairs.n + excluded.n';

@@ -56,6 +56,9 @@ export interface Sql extends SqlTx {
    */
   transaction<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T>;
 
+  /** Runs `work`, which writes much that would only be made again after a crash: what it commits becomes durable in larger steps. */
+  filling<T>(work: () => Promise<T>): Promise<T>;
+
   /** Everything committed before the call is durable when it resolves. Safe to repeat and to call at any time outside a transaction. */
   checkpoint(): Promise<void>;
 

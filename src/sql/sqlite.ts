@@ -9,6 +9,7 @@
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { ArchiveError, AssertionFault, assert } from '../base/index.ts';
+import { insertOfRows, insertShape } from './insert-shape.ts';
 import type { QueryBuilder } from './query-builder.ts';
 import { queryBuilder } from './query-builder.ts';
 import type { Sql, SqlIntegers, SqlTransaction, SqlValue } from './sql.ts';
@@ -28,6 +29,8 @@ const pageBytes = 4096;
 const busyTimeoutMs = 2000;
 /** 8 MiB of WAL before it is carried over: some 50 ms of disk work at a time, and what a start after a crash reads again. */
 const walPagesMax = 2048;
+/** 64 MiB while a database is filled: half of what is written is written again soon, and each carrying over waits for the disk twice. */
+const fillingWalPagesMax = 16_384;
 
 /** V8 keeps arrays up to this size inside its own heap. */
 const bytesOnHeapMax = 64;
@@ -46,6 +49,9 @@ function bound(values: readonly SqlValue[]): SqlValue[] {
   }
   return out;
 }
+
+/** Rows that `many` inserts with one call: 5.5 us a row of 19 columns with four indexes become 4.4, and more rows gain no more. */
+const rowsTogether = 16;
 
 class SqliteConnection {
   readonly #db: DatabaseSync;
@@ -90,9 +96,19 @@ class SqliteConnection {
 
   many(text: string, rows: readonly (readonly SqlValue[])[]): number {
     try {
-      const statement = this.#plain.get(text);
       let changes = 0;
-      for (const row of rows) changes += Number(statement.run(...bound(row)).changes);
+      let done = 0;
+      const shape = rows.length < rowsTogether ? undefined : insertShape(text);
+      if (shape !== undefined) {
+        const statement = this.#plain.get(insertOfRows(shape, rowsTogether));
+        for (; done + rowsTogether <= rows.length; done += rowsTogether) {
+          const values = bound(rows.slice(done, done + rowsTogether).flat());
+          changes += Number(statement.run(...values).changes);
+        }
+      }
+      const statement = this.#plain.get(text);
+      for (; done < rows.length; done += 1)
+        changes += Number(statement.run(...bound(rows[done] as readonly SqlValue[])).changes);
       return changes;
     } catch (error) {
       throw sqliteError(error, text);
@@ -202,6 +218,7 @@ class SqliteSql implements Sql {
   readonly #turns = new Turns();
   #builder: QueryBuilder<unknown> | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
+  #walPagesMax = walPagesMax;
 
   constructor(writer: SqliteConnection, reader: SqliteConnection) {
     this.#writer = writer;
@@ -285,9 +302,18 @@ class SqliteSql implements Sql {
   #boundLog(): void {
     try {
       const { log } = this.#writer.one('PRAGMA wal_checkpoint(NOOP)', [], 'number') as { log: number };
-      if (log >= walPagesMax) this.#writer.all('PRAGMA wal_checkpoint(PASSIVE)', [], 'number');
+      if (log >= this.#walPagesMax) this.#writer.all('PRAGMA wal_checkpoint(PASSIVE)', [], 'number');
     } catch {
       return;
+    }
+  }
+
+  async filling<T>(work: () => Promise<T>): Promise<T> {
+    this.#walPagesMax = fillingWalPagesMax;
+    try {
+      return await work();
+    } finally {
+      this.#walPagesMax = walPagesMax;
     }
   }
 
