@@ -152,12 +152,14 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   });
   undo.add(() => vault.close());
   hybrid.observe(await vault.register.hybridGreatest(), options.acceptClock === true ? 'accept' : 'check');
-  const report = await vault.recover((facts) => applier.take(facts, (record) => vault.openFact(record)), {
-    everything: everything.read,
-    applied: (writer) => catalog.applied(writer),
-    fromMedia: options.rebuild?.fromMedia ?? false,
-    ...(options.rebuild === undefined ? {} : { onPack: options.rebuild.onPack }),
-  });
+  const recover = (): Promise<RecoveryReport> =>
+    vault.recover((facts) => applier.take(facts), {
+      everything: everything.read,
+      applied: (writer) => catalog.applied(writer),
+      fromMedia: options.rebuild?.fromMedia ?? false,
+      ...(options.rebuild === undefined ? {} : { onPack: options.rebuild.onPack }),
+    });
+  const report = await (everything.read ? sql.filling(recover) : recover());
   hybrid.observe(report.hybridGreatest, options.acceptClock === true ? 'accept' : 'check');
   await applier.reached(report.writers);
   if (everything.read) await writeNote(sql, 'complete', String(projectVersion));

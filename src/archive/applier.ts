@@ -14,11 +14,8 @@ import {
 } from '../base/index.ts';
 import { type AppliedSequence, type Catalog, type CatalogChange, changesPerBatchMax } from '../catalog/index.ts';
 import type { PackClassName } from '../format/index.ts';
-import type { DurableGroup, ReadRecord } from '../vault/index.ts';
+import type { DurableGroup, FoundFact } from '../vault/index.ts';
 import { project } from './project.ts';
-
-/** Opens a fact record that recovery handed on. */
-export type OpenFact = (record: ReadRecord) => Uint8Array | Promise<Uint8Array>;
 
 export type PassedOver = { readonly record: string; readonly code: string };
 
@@ -63,15 +60,14 @@ export class Applier {
   }
 
   /** For the vault's recovery: facts that may not have been applied. */
-  async take(records: readonly ReadRecord[], open: OpenFact): Promise<void> {
+  async take(facts: readonly FoundFact[]): Promise<void> {
     const changes: CatalogChange[] = [];
-    for (const record of records) {
-      const { head } = record;
+    for (const { id, group, hybrid, plain } of facts) {
       try {
-        const plain = await open(record);
-        changes.push(...project({ id: head.id, group: head.group, hybrid: head.hybrid, plain }));
+        if (plain instanceof ArchiveError) throw plain;
+        changes.push(...project({ id, group, hybrid, plain }));
       } catch (error) {
-        this.#passOver(head.id, error);
+        this.#passOver(id, error);
       }
     }
     await this.#inBatches(changes, []);

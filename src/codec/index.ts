@@ -15,6 +15,8 @@ export {
 } from './cipher.ts';
 export type { CodecFields, CodecHint, CodecNumber, Packed } from './codec.ts';
 export { codecNumber, decodePacked, encodePlain, isCodecNumber } from './codec.ts';
+export type { OpenedMany, OpenManyJob } from './open-many.ts';
+export { openMany, withoutKey } from './open-many.ts';
 export type { PixelShape } from './pixel-shape.ts';
 export type { DigestedBytes, PoolOptions } from './pool.ts';
 export { CodecPool, inlineBytesMax, poolQueueBytesMax, poolQueueJobsMax } from './pool.ts';

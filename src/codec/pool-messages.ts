@@ -7,6 +7,7 @@ import { ArchiveError, AssertionFault, type ErrorCode } from '../base/index.ts';
 import { endsItsBuffer, fillsItsBuffer, fillsMostOfItsBuffer } from './buffers.ts';
 import type { CipherKeys } from './cipher.ts';
 import type { CodecHint } from './codec.ts';
+import type { OpenedMany, OpenManyJob } from './open-many.ts';
 import type { RecordFields } from './record-job.ts';
 
 export type Work =
@@ -19,6 +20,7 @@ export type Work =
       readonly nonce: Uint8Array;
     }
   | { readonly kind: 'open'; readonly head: Uint8Array; readonly body: Uint8Array; readonly keys: CipherKeys }
+  | ({ readonly kind: 'open-many' } & OpenManyJob)
   | { readonly kind: 'digest'; readonly bytes: Uint8Array };
 
 export type Result =
@@ -30,6 +32,7 @@ export type Result =
       readonly body: Uint8Array;
     }
   | { readonly kind: 'opened'; readonly plain: Uint8Array }
+  | ({ readonly kind: 'opened-many' } & OpenedMany)
   | { readonly kind: 'digested'; readonly digest: Uint8Array; readonly bytes: Uint8Array }
   | { readonly kind: 'failed'; readonly failure: Failure };
 

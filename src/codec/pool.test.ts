@@ -19,6 +19,7 @@ import {
 import { decodeHead, type Head } from '../format/index.ts';
 import { type CipherNumber, cipherKeys, nonceSizeBytes } from './cipher.ts';
 import type { CodecHint } from './codec.ts';
+import { openMany, withoutKey } from './open-many.ts';
 import { CodecPool, inlineBytesMax } from './pool.ts';
 import { type MakeJob, openRecord, type RecordBytes } from './record-job.ts';
 import { batchJobsMax } from './small-jobs.ts';
@@ -126,6 +127,38 @@ test('memory of WebAssembly, which cannot be moved, is copied', async () => {
   memory.set(random.bytes(memory.byteLength));
   const made = await shared.make(makeJob(memory));
   assert.deepEqual(opened(made), Buffer.from(memory));
+});
+
+test('many records of one buffer are opened together; one that is rotten fails alone, one without a key is passed over', async () => {
+  const plains = [random.bytes(300), text, random.bytes(0), random.bytes(5000), random.bytes(17)];
+  const ciphers: CipherNumber[] = [1, 0, 2, 1, 1];
+  const parts: Uint8Array[] = [];
+  const places = new Uint32Array(plains.length * 2);
+  let offset = 0;
+  for (const [index, plain] of plains.entries()) {
+    const made = await shared.make(makeJob(plain.slice(), { cipher: ciphers[index] as CipherNumber }));
+    const sizeBytes = made.head.byteLength + made.body.byteLength;
+    places.set([offset, sizeBytes], index * 2);
+    parts.push(made.head, made.body, new Uint8Array(16 - (sizeBytes % 16)));
+    offset += sizeBytes + 16 - (sizeBytes % 16);
+  }
+  const bytes = new Uint8Array(Buffer.concat(parts));
+  const rotten = (places[6] as number) + 400;
+  bytes[rotten] = (bytes[rotten] as number) ^ 1;
+  const keys = [cipherKeys(groupKey, 1), cipherKeys(groupKey, 0), cipherKeys(groupKey, 2)];
+  const job = { bytes, places, keys, keyOf: Uint32Array.of(0, 1, 2, 0, withoutKey) };
+  for (const { plain, ends, failures } of [openMany(job), await shared.openMany(job)]) {
+    const found = plains.map((_, index) => Buffer.from(plain.subarray(index === 0 ? 0 : ends[index - 1], ends[index])));
+    const expected = [plains[0], plains[1], plains[2], emptyBytes, emptyBytes];
+    assert.deepEqual(
+      found,
+      expected.map((each) => Buffer.from(each as Uint8Array)),
+    );
+    assert.deepEqual(
+      failures.map(({ index, code }) => ({ index, code })),
+      [{ index: 3, code: 'RECORD_CORRUPT' }],
+    );
+  }
 });
 
 test('a digest comes with the bytes again', async () => {

@@ -13,6 +13,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ArchiveError, assert, defined, never, sha256 } from '../base/index.ts';
 import { type CodecHint, codecNumber } from './codec.ts';
+import type { OpenedMany, OpenManyJob } from './open-many.ts';
 import { errorOf, Parcel, type Reply, type Request, type Result, type Work } from './pool-messages.ts';
 import { type MakeJob, makeRecord, type OpenJob, openRecord, type RecordBytes } from './record-job.ts';
 import { SmallJobs } from './small-jobs.ts';
@@ -122,6 +123,14 @@ export class CodecPool {
       assert(opened.kind === 'opened', 'opening gives plain bytes');
       return opened.plain;
     });
+  }
+
+  /** Many small records of one buffer by one worker; each fails alone. The buffer is given up as `plain` is in `make`. */
+  async openMany(job: OpenManyJob): Promise<OpenedMany> {
+    const [result] = await this.#run([{ kind: 'open-many', ...job }], false);
+    const opened = checked(result);
+    assert(opened.kind === 'opened-many', 'opening many gives all of them');
+    return opened;
   }
 
   /** SHA-256, and the bytes again: they are given up as `plain` is in `make`. */
@@ -297,6 +306,7 @@ function workBytes(work: Work): number {
       return work.plain.byteLength;
     case 'open':
       return work.body.byteLength;
+    case 'open-many':
     case 'digest':
       return work.bytes.byteLength;
     default:
@@ -328,6 +338,7 @@ function packWork(work: Work, parcel: Parcel): () => Work {
       const body = parcel.add(work.body, { behindHead: true });
       return () => ({ ...work, head: head(), body: body() });
     }
+    case 'open-many':
     case 'digest': {
       const bytes = parcel.add(work.bytes);
       return () => ({ ...work, bytes: bytes() });

@@ -6,6 +6,7 @@ import { parentPort } from 'node:worker_threads';
 import { ArchiveError, defined, sha256 } from '../base/index.ts';
 import { decodeHead } from '../format/index.ts';
 import { releaseBytes, releaseRead } from './buffers.ts';
+import { openMany } from './open-many.ts';
 import { failureOf, Parcel, type Reply, type Request, type Result, type Work } from './pool-messages.ts';
 import { makeRecord, openRecord } from './record-job.ts';
 
@@ -29,6 +30,12 @@ function carryOut(work: Work, parcel: Parcel): () => Result {
       if (plain.buffer !== work.body.buffer) releaseRead(work.body);
       const plainSent = parcel.add(plain, { spare: true });
       return () => ({ kind: 'opened', plain: plainSent() });
+    }
+    case 'open-many': {
+      const { plain, ends, failures } = openMany(work);
+      releaseBytes(work.bytes);
+      const plainSent = parcel.add(plain, { spare: true });
+      return () => ({ kind: 'opened-many', plain: plainSent(), ends, failures });
     }
     case 'digest': {
       const digestSent = parcel.add(sha256(work.bytes));

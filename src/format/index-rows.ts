@@ -80,6 +80,36 @@ export function indexRowCount(rows: Uint8Array): number {
   return Math.floor(rows.byteLength / indexRowBytes);
 }
 
+/** An unbroken stretch of one writer's sequences. */
+export type SequenceRun = { writer: WriterId; first: bigint; last: bigint };
+
+/** Adds the runs of these sorted rows to those of the rows before. */
+export function addRunsOfRows(rows: Uint8Array, runs: SequenceRun[]): void {
+  const view = viewOf(rows);
+  let run = runs.pop();
+  let writerAt = -1;
+  let writer = run?.writer;
+  for (let at = 0; at + indexRowBytes <= rows.byteLength; at += indexRowBytes) {
+    const sequence = view.getBigUint64(at + 16, true);
+    if (writerAt < 0 || !sameWriter(view, writerAt, at)) writer = idOfBytes(rows.subarray(at, at + 16)) as WriterId;
+    writerAt = at;
+    if (run !== undefined && run.writer === writer && sequence <= run.last + 1n) {
+      if (sequence > run.last) run.last = sequence;
+      continue;
+    }
+    if (run !== undefined) runs.push(run);
+    run = { writer: writer as WriterId, first: sequence, last: sequence };
+  }
+  if (run !== undefined) runs.push(run);
+}
+
+function sameWriter(view: DataView, a: number, b: number): boolean {
+  for (let offset = 0; offset < 16; offset += 4) {
+    if (view.getUint32(a + offset, true) !== view.getUint32(b + offset, true)) return false;
+  }
+  return true;
+}
+
 /** The row of this record among sorted rows, by halving; undefined when it is not there. */
 export function findIndexRow(rows: Uint8Array, id: RecordId): IndexRow | undefined {
   const view = viewOf(rows);

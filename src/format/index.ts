@@ -6,6 +6,8 @@ export type { Commit } from './commit.ts';
 export { decodeCommit, encodeCommit, groupPaddingBytes } from './commit.ts';
 export type { FactEvent, ObjectEntry, ObjectState, SiteRow } from './facts.ts';
 export { decodeFact, encodeEvent, encodeObjectEntry, encodeSiteRow } from './facts.ts';
+export type { FooterStretch, ScannedFact, StretchOf } from './footer-scan.ts';
+export { scanFooter } from './footer-scan.ts';
 export type { Head, HeadFields } from './head.ts';
 export {
   associatedData,
@@ -19,7 +21,15 @@ export {
 export type { PackHeader } from './header.ts';
 export { decodeHeader, encodeHeader } from './header.ts';
 export type { IndexRow } from './index-rows.ts';
-export { compareRecordIds, decodeIndexRow, encodeIndexRow, findIndexRow, indexRowCount } from './index-rows.ts';
+export {
+  addRunsOfRows,
+  compareRecordIds,
+  decodeIndexRow,
+  encodeIndexRow,
+  findIndexRow,
+  indexRowCount,
+  type SequenceRun,
+} from './index-rows.ts';
 export type { AboutInstance, Attributes, InstanceFacts, InstanceShape } from './instance-facts.ts';
 export type { IndexPlace, Locator } from './locator.ts';
 export { decodeLocator, encodeLocator } from './locator.ts';

@@ -95,9 +95,7 @@ export class OpenIndex {
 }
 
 /** Unbroken runs of sequences among rows in the order of ids. */
-export function runsOf(
-  sorted: Iterable<{ readonly id: RecordId }>,
-): { writer: WriterId; first: bigint; last: bigint }[] {
+function runsOf(sorted: Iterable<{ readonly id: RecordId }>): { writer: WriterId; first: bigint; last: bigint }[] {
   const runs: { writer: WriterId; first: bigint; last: bigint }[] = [];
   for (const { id } of sorted) {
     const last = runs.at(-1);

@@ -10,7 +10,7 @@ import { blockSizeBytes, decodeLocator, encodeHeader, type Locator } from '../fo
 import type { OpenIndex } from './open-index.ts';
 import type { PackPlan } from './pack-writer.ts';
 import { footerFolder, footerPath, openPath, partPath, sealedFolder, sealedPath } from './paths.ts';
-import type { Placement, Register, Run } from './register.ts';
+import { type Placement, packFactsOf, type Register, type Run } from './register.ts';
 import { footerParts, type SealSource, writeFooter } from './seal-pack.ts';
 import type { Shelf } from './shelf.ts';
 import type { StoreDisk } from './store-disk.ts';
@@ -96,21 +96,7 @@ export class PackKeeper {
     placements: readonly Omit<Placement, 'pack'>[],
     stores: readonly StoreDisk[],
   ): Promise<void> {
-    await this.#register.registerPack(
-      {
-        pack: locator.pack,
-        class: locator.class,
-        sizeBytes: locator.packSizeBytes,
-        recordCount: locator.recordCount,
-        factCount: locator.factCount,
-        created: locator.hybridLeast,
-        sealed: locator.sealed,
-        hybridGreatest: locator.hybridGreatest,
-        root: locator.root,
-      },
-      runs,
-      placements,
-    );
+    await this.#register.registerPack(packFactsOf(locator), runs, placements);
     await this.#register.count('seals', 1);
     await this.#register.checkpoint();
     let moved = 0;

@@ -8,7 +8,6 @@
 import {
   ArchiveError,
   type ArchiveId,
-  type ErrorCode,
   type HybridTime,
   idOfBytes,
   isArchiveError,
@@ -18,31 +17,23 @@ import {
   utf8Bytes,
   type WriterId,
 } from '../base/index.ts';
-import type { DiskFile } from '../disk/index.ts';
-import { decodeIndexRow, indexRowCount, isFactKind, type Locator } from '../format/index.ts';
-import { type OpenIndex, runsOf } from './open-index.ts';
+import { isFactKind, type Locator } from '../format/index.ts';
+import { type FactTaker, factBatchMax, runsOfPack, walkFacts } from './adopt-pack.ts';
+import type { FactWorks, FoundFact } from './fact-windows.ts';
+import type { OpenIndex } from './open-index.ts';
 import { PackCopy, type ReadRecord } from './pack-copy.ts';
 import type { PackKeeper } from './pack-keeper.ts';
-import {
-  footerSuffix,
-  footersFolder,
-  openFolder,
-  openPath,
-  packOfName,
-  packSuffix,
-  packsFolder,
-  partSuffix,
-} from './paths.ts';
-import type { Register, Run } from './register.ts';
+import { openFolder, openPath, packOfName, packSuffix, partSuffix } from './paths.ts';
+import { type FoundFile, reconcilePacks } from './reconcile.ts';
+import type { Register } from './register.ts';
 import type { Shelf } from './shelf.ts';
 import type { StoreDisk } from './store-disk.ts';
 import { copiesOf, replaceStray } from './stray-copies.ts';
 import { type Applied, scanTail, type TailCopy, type TailLoss } from './tail-scan.ts';
 import { isFooterWhole } from './verify-pack.ts';
-import { Window, walkRecords } from './walk.ts';
 
-/** Takes fact records, checked but not opened, in the order of their packs. */
-export type TakeFacts = (facts: readonly ReadRecord[]) => Promise<void>;
+/** Takes facts, checked and opened where they can be, in the order of their packs. */
+export type TakeFacts = (facts: readonly FoundFact[]) => Promise<void>;
 
 export type RecoveryLoss = TailLoss & { readonly pack: PackId };
 
@@ -57,24 +48,12 @@ export type RecoveryReport = {
   hybridGreatest: HybridTime;
 };
 
-const factBatchMax = 1024;
-
-/** Failures of one copy that another may not have. */
-const copyFaults: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'PACK_CORRUPT',
-  'PACK_TRUNCATED',
-  'RECORD_CORRUPT',
-  'CODEC_FAULT',
-  'DISK_IO',
-  'DISK_MISSING',
-  'FILE_MISSING',
-]);
-
 export class Recovery {
   readonly #shelf: Shelf;
   readonly #register: Register;
   readonly #keeper: PackKeeper;
-  readonly #take: TakeFacts;
+  readonly #works: FactWorks;
+  readonly #taker: FactTaker;
   readonly #archive: ArchiveId;
   readonly #applied: Applied;
   readonly report: RecoveryReport = {
@@ -90,6 +69,8 @@ export class Recovery {
     shelf: Shelf;
     register: Register;
     keeper: PackKeeper;
+    works: FactWorks;
+    open: (record: ReadRecord) => Uint8Array | Promise<Uint8Array>;
     take: TakeFacts;
     archive: ArchiveId;
     applied?: Applied | undefined;
@@ -97,7 +78,15 @@ export class Recovery {
     this.#shelf = options.shelf;
     this.#register = options.register;
     this.#keeper = options.keeper;
-    this.#take = options.take;
+    this.#works = options.works;
+    this.#taker = {
+      open: (record) => openFound(record, options.open),
+      give: async (facts) => {
+        if (facts.length === 0) return;
+        this.report.factCount += facts.length;
+        await options.take(facts);
+      },
+    };
     this.#archive = options.archive;
     this.#applied = options.applied ?? (async () => 0n);
   }
@@ -206,14 +195,12 @@ export class Recovery {
       state: 'good' as const,
       verifiedMs: 0,
     }));
-    await this.#adopt(locator, new PackCopy(file), async (runs) => {
-      await this.#keeper.finish(
-        locator,
-        runs,
-        placements,
-        copies.map((copy) => copy.store),
-      );
-    });
+    const copy = new PackCopy(file);
+    const runs = await runsOfPack(copy, locator);
+    await walkFacts(copy, locator, this.#taker);
+    const stores = copies.map((each) => each.store);
+    await this.#keeper.finish(locator, runs, placements, stores);
+    this.#noteAdopted(locator);
     for (const run of await this.#register.runsOf(locator.pack)) this.#noteWriter(run.writer, run.last);
   }
 
@@ -270,23 +257,17 @@ export class Recovery {
     index: OpenIndex,
     read: (offset: number, sizeBytes: number) => Promise<ReadRecord | undefined>,
   ): Promise<void> {
-    let batch: ReadRecord[] = [];
+    let batch: FoundFact[] = [];
     for (const row of index.rows()) {
       if (!isFactKind(row.kind)) continue;
       const record = await read(row.offset, row.sizeBytes);
       if (record === undefined) continue;
-      batch.push(record);
+      batch.push(await this.#taker.open(record));
       if (batch.length < factBatchMax) continue;
-      await this.#give(batch);
+      await this.#taker.give(batch);
       batch = [];
     }
-    await this.#give(batch);
-  }
-
-  async #give(batch: readonly ReadRecord[]): Promise<void> {
-    if (batch.length === 0) return;
-    this.report.factCount += batch.length;
-    await this.#take(batch);
+    await this.#taker.give(batch);
   }
 
   /**
@@ -294,132 +275,27 @@ export class Recovery {
    * `fromMedia`: packs whose footer is gone are walked whole, and facts are taken from their records.
    */
   async reconcile(options: { fromMedia: boolean; onPack?: (done: number) => void }): Promise<void> {
-    let done = 0;
-    for await (const { pack, found } of this.#packsOnDisks()) {
-      const known = await this.#register.pack(pack);
-      try {
-        await this.#reconcilePack(pack, found, known === undefined, options.fromMedia);
-      } catch (error) {
-        this.#unreadable(pack, error);
-      }
-      done += 1;
-      options.onPack?.(done);
-    }
+    const parts = {
+      shelf: this.#shelf,
+      register: this.#register,
+      works: this.#works,
+      taker: this.#taker,
+      list: (store: StoreDisk, folder: string) => this.#list(store, folder),
+      onAdopted: (locator: Locator) => this.#noteAdopted(locator),
+      onUnreadable: (pack: PackId, error: unknown) => this.#unreadable(pack, error),
+      salvage: async (pack: PackId, found: readonly FoundFile[]) => {
+        if (!options.fromMedia)
+          throw new ArchiveError('PACK_CORRUPT', `pack ${pack} has no whole footer on any disk`, {
+            hint: 'run: stele rebuild --from-media',
+          });
+        await this.#salvage(pack, found);
+      },
+    };
+    await reconcilePacks(parts, options.onPack ?? (() => undefined));
   }
 
-  /** Packs by the folder of their first two digits, so that what is held in memory is a 256th of all names. */
-  async *#packsOnDisks(): AsyncGenerator<{ pack: PackId; found: FoundFile[] }> {
-    for (let prefix = 0; prefix < 256; prefix += 1) {
-      const digits = prefix.toString(16).padStart(2, '0');
-      const packs = new Map<PackId, FoundFile[]>();
-      for (const store of this.#shelf.present()) {
-        for (const [folder, suffix, kind] of [
-          [packsFolder, packSuffix, 'pack'],
-          [footersFolder, footerSuffix, 'footer'],
-        ] as const) {
-          for (const name of await this.#list(store, `${folder}/${digits}`)) {
-            const pack = packOfName(name, suffix);
-            if (pack !== undefined)
-              packs.set(pack, [...(packs.get(pack) ?? []), { store, kind, path: `${folder}/${digits}/${name}` }]);
-          }
-        }
-      }
-      for (const pack of [...packs.keys()].sort()) yield { pack, found: packs.get(pack) as FoundFile[] };
-    }
-  }
-
-  async #reconcilePack(pack: PackId, found: readonly FoundFile[], isNew: boolean, fromMedia: boolean): Promise<void> {
-    const opened: (FoundFile & { file: DiskFile; locator: Locator | undefined })[] = [];
-    let newer: ArchiveError | undefined;
-    try {
-      for (const each of found) {
-        const file = await each.store.disk.open(each.path, 'read').catch(() => undefined);
-        if (file === undefined) continue;
-        const locator = await new PackCopy(file, each.kind).locator().catch((error: unknown) => {
-          if (isArchiveError(error, 'PACK_NEWER')) newer = error;
-          return undefined;
-        });
-        opened.push({ ...each, file, locator });
-      }
-      const placements = opened.map((each) => ({
-        disk: each.store.id,
-        kind: each.kind,
-        state: each.locator?.pack === pack ? ('good' as const) : ('bad' as const),
-        verifiedMs: 0,
-      }));
-      if (!isNew) {
-        for (const placement of placements) {
-          const before = (await this.#register.placementsOf(pack)).find(
-            (each) => each.disk === placement.disk && each.kind === placement.kind,
-          );
-          if (before === undefined) await this.#register.place({ ...placement, pack });
-        }
-        return;
-      }
-      for (const kind of ['footer', 'pack'] as const) {
-        for (const each of opened) {
-          if (each.kind !== kind || each.locator?.pack !== pack) continue;
-          const { locator } = each;
-          const adopted = await this.#adopt(locator, new PackCopy(each.file, kind), async (runs) => {
-            await this.#keeper.finish(locator, runs, placements, []);
-          }).then(
-            () => true,
-            (error: unknown) => {
-              if (error instanceof ArchiveError && copyFaults.has(error.code)) return false;
-              throw error;
-            },
-          );
-          if (adopted) return;
-        }
-      }
-      if (newer !== undefined) throw newer;
-      if (!fromMedia)
-        throw new ArchiveError('PACK_CORRUPT', `pack ${pack} has no whole footer on any disk`, {
-          hint: 'run: stele rebuild --from-media',
-        });
-      for (const each of opened) await each.file.close();
-      await this.#salvage(pack, found);
-    } finally {
-      for (const each of opened) await each.file.close();
-    }
-  }
-
-  /** Hands on the facts of a sealed pack from its footer, then lets `register` note it. */
-  async #adopt(locator: Locator, copy: PackCopy, register: (runs: Run[]) => Promise<void>): Promise<void> {
-    const runs: Run[] = [];
-    for (const place of locator.index) {
-      const rows = await copy.indexRows(locator, place);
-      const ids = (function* all(): Generator<{ id: ReturnType<typeof decodeIndexRow>['id'] }> {
-        for (let index = 0; index < indexRowCount(rows); index += 1) yield decodeIndexRow(rows, index);
-      })();
-      for (const run of runsOf(ids)) {
-        const last = runs.at(-1);
-        if (last !== undefined && last.writer === run.writer && last.last + 1n === run.first)
-          runs[runs.length - 1] = { ...last, last: run.last };
-        else runs.push(run);
-      }
-    }
-    const from = copy.offsetInFile(locator, locator.footerOffset);
-    const to = from + locator.footerSizeBytes;
-    const window = new Window((offset, length) => copy.file.read(offset, length), to);
-    let batch: ReadRecord[] = [];
-    let count = 0;
-    for await (const each of walkRecords({ window, from, to, bodies: (head) => isFactKind(head.kind) })) {
-      if (each.kind === 'damage' || (each.kind === 'record' && !each.bodyGood)) {
-        throw new ArchiveError('PACK_CORRUPT', `the footer of pack ${locator.pack} is damaged`);
-      }
-      if (each.kind !== 'record' || !isFactKind(each.head.kind)) continue;
-      batch.push({ head: each.head, body: each.body });
-      count += 1;
-      if (batch.length < factBatchMax) continue;
-      await this.#give(batch);
-      batch = [];
-    }
-    if (count !== locator.factCount)
-      throw new ArchiveError('PACK_CORRUPT', `the footer of pack ${locator.pack} lacks records`);
-    await this.#give(batch);
+  #noteAdopted(locator: Locator): void {
     this.#observe(locator.hybridGreatest);
-    await register(runs);
     this.report.packCount += 1;
   }
 
@@ -446,4 +322,15 @@ function strayPackId(pack: PackId): PackId {
   return idOfBytes(sha256(utf8Bytes(`stray ${pack}`)).subarray(0, 16)) as PackId;
 }
 
-type FoundFile = { readonly store: StoreDisk; readonly kind: 'pack' | 'footer'; readonly path: string };
+async function openFound(
+  record: ReadRecord,
+  open: (record: ReadRecord) => Uint8Array | Promise<Uint8Array>,
+): Promise<FoundFact> {
+  const { id, group, hybrid } = record.head;
+  try {
+    return { id, group, hybrid, plain: await open(record) };
+  } catch (error) {
+    if (error instanceof ArchiveError) return { id, group, hybrid, plain: error };
+    throw error;
+  }
+}

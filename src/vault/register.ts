@@ -14,7 +14,7 @@ import {
   type RecordId,
   type WriterId,
 } from '../base/index.ts';
-import { type PackClassName, packClass, packClassNames } from '../format/index.ts';
+import { type Locator, type PackClassName, packClass, packClassNames, type SequenceRun } from '../format/index.ts';
 import type { Sql, SqlTx } from '../sql/index.ts';
 
 export type PlacementKind = 'pack' | 'footer';
@@ -41,7 +41,22 @@ export type PackFacts = {
   readonly root: Uint8Array;
 };
 
-export type Run = { readonly writer: WriterId; readonly first: bigint; readonly last: bigint };
+export type Run = Readonly<SequenceRun>;
+
+/** What the register keeps of a sealed pack. */
+export function packFactsOf(locator: Locator): PackFacts {
+  return {
+    pack: locator.pack,
+    class: locator.class,
+    sizeBytes: locator.packSizeBytes,
+    recordCount: locator.recordCount,
+    factCount: locator.factCount,
+    created: locator.hybridLeast,
+    sealed: locator.sealed,
+    hybridGreatest: locator.hybridGreatest,
+    root: locator.root,
+  };
+}
 
 type PackRow = {
   pack_id: Uint8Array;

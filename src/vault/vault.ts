@@ -128,6 +128,8 @@ export class Vault {
       shelf: this.shelf,
       register: this.register,
       keeper: this.#keeper,
+      works: this.#options,
+      open: (record) => this.openFact(record),
       take,
       archive: this.#options.archive,
       applied: options.applied,
@@ -137,7 +139,7 @@ export class Vault {
     return recovery.report;
   }
 
-  /** The plain bytes of a fact that recovery handed on. KEY_SHREDDED, KEY_MISSING, RECORD_CORRUPT. */
+  /** The plain bytes of a fact that was read. KEY_SHREDDED, KEY_MISSING, RECORD_CORRUPT. */
   openFact(record: ReadRecord): Uint8Array | Promise<Uint8Array> {
     return this.#works.open(record.head, record.body);
   }

@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict';
 import {
+  ArchiveError,
   type Clock,
   defaultTenant,
   HybridClock,
@@ -96,10 +97,12 @@ export class SimArchive {
   async #recover(): Promise<void> {
     const { everything = false, fromMedia = false } = this.#options;
     this.report = await this.vault.recover(
-      async (records) => {
+      async (found) => {
         const facts: { id: RecordId; plain: Uint8Array }[] = [];
-        for (const record of records)
-          facts.push({ id: record.head.id, plain: (await this.vault.openFact(record)).slice() });
+        for (const { id, plain } of found) {
+          if (plain instanceof ArchiveError) throw plain;
+          facts.push({ id, plain: plain.slice() });
+        }
         await this.#apply(facts);
       },
       { everything, fromMedia },

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  ArchiveError,
   type ArchiveId,
   archiveId,
   type Clock,
@@ -18,7 +19,14 @@ import {
   SeededRandom,
   tenantId,
 } from '../../src/base/index.ts';
-import { type CodecPool, cipherKeys, makeRecord, openRecord } from '../../src/codec/index.ts';
+import {
+  type CodecPool,
+  cipherKeys,
+  makeRecord,
+  type OpenManyJob,
+  openMany,
+  openRecord,
+} from '../../src/codec/index.ts';
 import type { Disk } from '../../src/disk/index.ts';
 import type { KeySource } from '../../src/keys/index.ts';
 import { migrate, openSqlite, type Sql } from '../../src/sql/index.ts';
@@ -45,7 +53,11 @@ export const rigKeys = {
   },
 } as KeySource;
 
-export const inlinePool = { make: makeRecord, open: openRecord } as unknown as CodecPool;
+export const inlinePool = {
+  make: makeRecord,
+  open: openRecord,
+  openMany: async (job: OpenManyJob) => openMany(job),
+} as unknown as CodecPool;
 
 let databaseFolder: string | undefined;
 let databaseCount = 0;
@@ -85,6 +97,8 @@ export type Rig = {
   readonly vault: Vault;
   readonly sql: Sql;
   readonly applied: Map<string, Uint8Array>;
+  /** Codes of facts that recovery found and could not open. */
+  readonly unopened: string[];
   readonly events: VaultEvent[];
   readonly report: RecoveryReport;
   readonly stores: StoreDisk[];
@@ -102,6 +116,7 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   }
   const applied = options.applied ?? new Map<string, Uint8Array>();
   const events: VaultEvent[] = [];
+  const unopened: string[] = [];
   const storage = options.storage ?? { copies: options.disks.length, whenFewer: 'refuse' };
   const vault = new Vault({
     archive: rigArchive,
@@ -123,7 +138,10 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   });
   const report = await vault.recover(
     async (facts) => {
-      for (const fact of facts) applied.set(recordIdText(fact.head.id), (await vault.openFact(fact)).slice());
+      for (const { id, plain } of facts) {
+        if (plain instanceof ArchiveError) unopened.push(plain.code);
+        else applied.set(recordIdText(id), plain.slice());
+      }
     },
     {
       everything: options.everything ?? false,
@@ -131,5 +149,5 @@ export async function openRig(options: RigOptions): Promise<Rig> {
       ...(options.sequences === undefined ? {} : { applied: options.sequences }),
     },
   );
-  return { vault, sql, applied, events, report, stores };
+  return { vault, sql, applied, unopened, events, report, stores };
 }
