@@ -6,7 +6,7 @@
 // Trap: with encryption off, content may itself be a pack; inside damage its records would look like ours. So callers that salvage confirm
 // what they find against an index or a commit record where there is one.
 
-import { bytesEqual, isArchiveError, isZero, sha256 } from '../base/index.ts';
+import { assert, bytesEqual, concatBytes, isArchiveError, isZero, roundUp, sha256 } from '../base/index.ts';
 import {
   blockSizeBytes,
   bodySizeBytesMax,
@@ -49,7 +49,10 @@ export type WalkOptions = {
 
 const markBuffer = Buffer.from(recordMark);
 
-/** A stretch of a file kept while walking. Several walks over one file may share it. */
+/**
+ * A stretch of a file kept while walking. Several walks over one file may share it. Walking on, every byte is read once: what is still wanted of the
+ * stretch before is kept.
+ */
 export class Window {
   readonly #read: ReadBytes;
   readonly #to: number;
@@ -59,6 +62,7 @@ export class Window {
 
   /** `to`: nothing is read from there on. `sizeBytes`: the least that is read at a time. */
   constructor(read: ReadBytes, to: number, sizeBytes = 1024 * 1024) {
+    assert(sizeBytes % blockSizeBytes === 0, 'a window is read in whole blocks');
     this.#read = read;
     this.#to = to;
     this.#sizeBytes = sizeBytes;
@@ -67,11 +71,21 @@ export class Window {
   /** At least `length` bytes from `offset`, fewer only at the end. Valid until the next call. */
   async at(offset: number, length: number): Promise<Uint8Array> {
     const wanted = Math.min(length, this.#to - offset);
-    if (offset < this.#offset || offset + wanted > this.#offset + this.#bytes.byteLength) {
-      this.#bytes = await this.#read(offset, Math.min(Math.max(length, this.#sizeBytes), this.#to - offset));
+    const end = this.#offset + this.#bytes.byteLength;
+    if (offset < this.#offset || offset > end) {
+      this.#bytes = await this.#readFrom(offset, wanted);
+      this.#offset = offset;
+    } else if (offset + wanted > end) {
+      const kept = this.#bytes.subarray(offset - this.#offset);
+      const more = await this.#readFrom(end, offset + wanted - end);
+      this.#bytes = kept.byteLength === 0 ? more : concatBytes([kept, more]);
       this.#offset = offset;
     }
     return this.#bytes.subarray(offset - this.#offset);
+  }
+
+  #readFrom(offset: number, wanted: number): Promise<Uint8Array> {
+    return this.#read(offset, Math.min(roundUp(Math.max(wanted, this.#sizeBytes), blockSizeBytes), this.#to - offset));
   }
 }
 
@@ -108,6 +122,11 @@ export async function* walkRecords(options: WalkOptions): AsyncGenerator<Walked>
     if (near.byteLength === 0) return;
     const head = decodeHead(near);
     if (head === undefined || head === 'short') {
+      const commitOffset = await commitBehindZeros(window, offset);
+      if (commitOffset !== undefined) {
+        offset = commitOffset;
+        continue;
+      }
       const next = await nextHead(window, offset, options.to);
       if (!next.padding) yield { kind: 'damage', offset, sizeBytes: next.offset - offset };
       offset = next.offset;
@@ -164,6 +183,16 @@ async function afterBadBody(window: Window, from: number, end: number, to: numbe
   if (end <= to && next !== undefined && next !== 'short') return end;
   const found = await nextHead(window, Math.ceil(from / recordAlignBytes) * recordAlignBytes, to);
   return Math.min(found.offset, Math.max(end, from));
+}
+
+/** The commit record that ends the block, when nothing but zeros lies before it: the usual end of a group, told without a look further. */
+async function commitBehindZeros(window: Window, offset: number): Promise<number | undefined> {
+  const commitOffset = roundUp(offset + commitSizeBytes, blockSizeBytes) - commitSizeBytes;
+  const before = commitOffset - offset;
+  if (before === 0) return undefined;
+  const bytes = (await window.at(offset, before + commitSizeBytes)).subarray(0, before + commitSizeBytes);
+  if (!isZero(bytes.subarray(0, before))) return undefined;
+  return decodeCommit(bytes.subarray(before)) === undefined ? undefined : commitOffset;
 }
 
 /** The next multiple of 16 where a head is whole; `padding` when nothing but a group's zeros lies before it. */
