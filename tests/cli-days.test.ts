@@ -135,7 +135,7 @@ test('settling keeps every version, leaves no ingest pack, and what is shredded 
   stele.env['STELE_PASSPHRASE'] = 'a passphrase';
   assert.match((await stele.done('keys', 'import', 'before.json')).out, /nothing that the keyring lacks/);
   assert.equal((await stele.run('get', 'files/secret')).code, 1, 'a plain import brings nothing back');
-  await stele.done('keys', 'import', 'before.json', '--replace');
+  assert.match((await stele.done('keys', 'import', 'before.json', '--replace')).out, /until the next: stele rebuild/);
   await stele.done('rebuild');
   assert.equal((await stele.content('files/secret')).toString(), 'secret');
 });
@@ -209,8 +209,22 @@ test('a disk retires when all it holds is elsewhere, and stays out when it is li
   const single = newArchive();
   single.file('a', 'a');
   await single.done('put', 'a');
-  assert.match((await single.run('disk', 'retire', 'disk')).err, /COPIES_TOO_FEW/);
+  const refused = (await single.run('disk', 'retire', 'disk')).err;
+  assert.match(refused, /COPIES_TOO_FEW: disk disk holds what no other disk has \(1 packs, 1\.00 MiB\)/);
+  assert.match(
+    refused,
+    /add a disk .*, then set copies: 2 .*, then run: stele repair, then run: stele disk retire disk/,
+  );
   assert.equal((await single.content('files/a')).toString(), 'a');
+  // What the message says leads there.
+  fs.mkdirSync(single.path('second'));
+  await single.done('disk', 'add', 'second');
+  single.file('stele.yaml', 'copies: 2\n');
+  await single.done('repair');
+  await single.done('disk', 'retire', 'disk');
+  single.file('stele.yaml', 'copies: 1\ndisks:\n  - path: second\n');
+  assert.equal((await single.content('files/a')).toString(), 'a');
+  assert.match((await single.done('status')).out, /: good/);
 });
 
 test('a flipped bit anywhere is found and mended from the other copy; with one copy it costs what it hits and says so', async () => {

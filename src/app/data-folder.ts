@@ -70,10 +70,7 @@ export class DataFolder {
   /** Disks added by `stele disk add`, beside those that are configured. */
   async addedDisks(): Promise<DiskSetting[]> {
     const json = await this.#read('disks.json');
-    if (json === undefined || !Array.isArray(json['disks'])) return [];
-    return (json['disks'] as DiskSetting[]).filter(
-      (each) => typeof each.path === 'string' && typeof each.label === 'string',
-    );
+    return json === undefined ? [] : disksIn(json);
   }
 
   async setAddedDisks(disks: readonly DiskSetting[]): Promise<void> {
@@ -135,4 +132,30 @@ export function allDisks(settings: Settings, added: readonly DiskSetting[]): Dis
   const disks = [...settings.disks];
   for (const disk of added) if (!disks.some((each) => each.path === disk.path)) disks.push(disk);
   return disks;
+}
+
+/** CONFIG_INVALID when more copies are asked for than there are disks. */
+export function checkCopies({ copies, whenFewer }: Settings, diskCount: number): void {
+  if (copies <= diskCount || whenFewer !== 'refuse') return;
+  throw new ArchiveError('CONFIG_INVALID', `copies is ${copies} and there are ${diskCount} disks`, {
+    hint: 'list more disks, ask for fewer copies, or set when_fewer: accept',
+  });
+}
+
+/** The disks that were added to the archive in this folder, without taking it: for a look at the configuration. */
+export function peekAddedDisks(folder: string): DiskSetting[] {
+  try {
+    const json: unknown = JSON.parse(fs.readFileSync(path.join(folder, 'disks.json'), 'utf8'));
+    return typeof json === 'object' && json !== null ? disksIn(json as Record<string, unknown>) : [];
+  } catch {
+    // There is none, or it is damaged; the start says so.
+    return [];
+  }
+}
+
+function disksIn(json: Readonly<Record<string, unknown>>): DiskSetting[] {
+  if (!Array.isArray(json['disks'])) return [];
+  return (json['disks'] as DiskSetting[]).filter(
+    (each) => typeof each.path === 'string' && typeof each.label === 'string',
+  );
 }

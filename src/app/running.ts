@@ -221,7 +221,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     notes,
     upkeep,
     addDisk,
-    retireDisk: (label) => retireDisk(label, { data, disks, vault }),
+    retireDisk: (label) => retireDisk(label, { data, disks, vault, copies: settings.copies }),
     close: async () => {
       await upkeep.stop();
       await vault.close();

@@ -242,7 +242,7 @@ export function settingsOf(parts: readonly SettingValues[], folder: string): Set
   const given: SettingValues = {};
   for (const part of parts) Object.assign(given, part);
   const data = given.data ?? path.resolve(folder, 'data');
-  const settings: Settings = {
+  return {
     host: '127.0.0.1',
     httpPort: 8080,
     dicomPort: 11_112,
@@ -264,14 +264,4 @@ export function settingsOf(parts: readonly SettingValues[], folder: string): Set
     ...given,
     data,
   };
-  if (settings.copies > settings.disks.length && settings.whenFewer === 'refuse') {
-    throw new ArchiveError(
-      'CONFIG_INVALID',
-      `copies is ${settings.copies} and there are ${settings.disks.length} disks`,
-      {
-        hint: 'list more disks, ask for fewer copies, or set when_fewer: accept',
-      },
-    );
-  }
-  return settings;
 }

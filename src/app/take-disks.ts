@@ -6,9 +6,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { ArchiveError, type ArchiveId, archiveId, type Clock, type PackId, type Random } from '../base/index.ts';
-import { identityPath, keyringPath, type Vault } from '../vault/index.ts';
-import { allDisks, type DataFolder } from './data-folder.ts';
+import { identityPath, keyringPath, type StoreDisk, type Vault } from '../vault/index.ts';
+import { allDisks, checkCopies, type DataFolder } from './data-folder.ts';
 import { archiveOf, isDefaultDisk, joinOrEnrol, type OpenDisk, openDisk, randomId } from './open-disks.ts';
+import { sizeText } from './say-sizes.ts';
 import type { DiskSetting, Settings } from './settings.ts';
 import type { Undo } from './undo.ts';
 
@@ -42,7 +43,9 @@ export async function takeDisks(
 ): Promise<{ disks: OpenDisk[]; archive: ArchiveId; isNew: boolean }> {
   const noted = await data.archive();
   const disks: OpenDisk[] = [];
-  for (const setting of allDisks(settings, await data.addedDisks())) {
+  const listed = allDisks(settings, await data.addedDisks());
+  checkCopies(settings, listed.length);
+  for (const setting of listed) {
     const each = await openDisk(setting, { make: noted?.state !== 'complete' && isDefaultDisk(setting, data) });
     if (each.lock !== undefined) undo.add(() => each.lock?.release() ?? Promise.resolve());
     disks.push(each);
@@ -125,14 +128,35 @@ export async function takeNewDisk(
   }
 }
 
+/** Why a disk cannot leave, with the steps that let it. */
+async function notElsewhere(
+  label: string,
+  alone: { packCount: number; sizeBytes: number },
+  archive: { others: readonly StoreDisk[]; copies: number },
+): Promise<ArchiveError> {
+  const { others, copies } = archive;
+  let freeBytes = 0;
+  for (const { disk } of others) freeBytes += (await disk.space().catch(() => ({ freeBytes: 0 }))).freeBytes;
+  const held = `${alone.packCount} packs, ${sizeText(alone.sizeBytes)}`;
+  const steps: string[] = [];
+  if (others.length === 0 || freeBytes < alone.sizeBytes) steps.push('add a disk (stele disk add FOLDER)');
+  if (copies < 2) steps.push('set copies: 2 in the configuration');
+  steps.push('run: stele repair', `run: stele disk retire ${label}`);
+  if (copies < 2) steps.push('set copies: 1 again');
+  const free = others.length === 0 ? 'there is no other disk' : `the other disks have ${sizeText(freeBytes)} free`;
+  return new ArchiveError('COPIES_TOO_FEW', `disk ${label} holds what no other disk has (${held}); ${free}`, {
+    hint: steps.join(', then '),
+  });
+}
+
 const packsPage = 100;
 
 /** Lets a disk go: its packs must all have a good copy elsewhere. Nothing is erased but the keyring. NOT_FOUND, COPIES_TOO_FEW. */
 export async function retireDisk(
   label: string,
-  parts: { data: DataFolder; disks: OpenDisk[]; vault: Vault },
+  parts: { data: DataFolder; disks: OpenDisk[]; vault: Vault; copies: number },
 ): Promise<void> {
-  const { data, disks, vault } = parts;
+  const { data, disks, vault, copies } = parts;
   const each = disks.find((disk) => disk.label === label);
   if (each === undefined)
     throw new ArchiveError('NOT_FOUND', 'there is no such disk', { hint: 'see: stele disk list' });
@@ -147,17 +171,11 @@ export async function retireDisk(
   try {
     await vault.sealOpen('all');
     const others = vault.shelf.present().filter((other) => other !== store);
-    const only = await vault.register.packsShortOf(
+    const alone = await vault.register.shortfall(
       1,
-      'pack',
       others.map((other) => other.id),
-      1,
     );
-    if (others.length === 0 || only.length > 0) {
-      throw new ArchiveError('COPIES_TOO_FEW', `disk ${label} holds packs that no other disk has`, {
-        hint: 'set copies: 2, add a disk, and run: stele repair',
-      });
-    }
+    if (others.length === 0 || alone.packCount > 0) throw await notElsewhere(label, alone, { others, copies });
   } catch (error) {
     store.state = before;
     throw error;

@@ -213,18 +213,22 @@ export class Register {
 
   /** Packs with fewer good copies than asked on these disks, oldest first. */
   async packsShortOf(copies: number, kind: PlacementKind, disks: readonly DiskId[], limit: number): Promise<PackId[]> {
-    const marks = disks.map(() => '?').join(', ');
-    const counted =
-      disks.length === 0
-        ? '0'
-        : `(SELECT count(*) FROM vault_placements l JOIN vault_disks d ON d.disk_no = l.disk_no
-            WHERE l.pack_no = p.pack_no AND l.kind = ? AND l.state = 1 AND d.disk_id IN (${marks}))`;
-    const values = disks.length === 0 ? [] : [kindNumbers[kind], ...disks.map(bytesOfId)];
+    const { where, values } = fewerThan(copies, kind, disks);
     const rows = await this.#sql.all<{ pack_id: Uint8Array }>(
-      `SELECT p.pack_id FROM vault_packs p WHERE ${counted} < ? ORDER BY p.pack_no LIMIT ?`,
-      [...values, copies, limit],
+      `SELECT p.pack_id FROM vault_packs p WHERE ${where} ORDER BY p.pack_no LIMIT ?`,
+      [...values, limit],
     );
     return rows.map((row) => idOfBytes(row.pack_id) as PackId);
+  }
+
+  /** How many packs have fewer good copies than asked on these disks, and how long they are together. */
+  async shortfall(copies: number, disks: readonly DiskId[]): Promise<{ packCount: number; sizeBytes: number }> {
+    const { where, values } = fewerThan(copies, 'pack', disks);
+    const row = await this.#sql.one<{ packs: number; bytes: number }>(
+      `SELECT count(*) AS packs, CAST(coalesce(sum(p.size_bytes), 0) AS BIGINT) AS bytes FROM vault_packs p WHERE ${where}`,
+      values,
+    );
+    return { packCount: Number(row?.packs ?? 0), sizeBytes: Number(row?.bytes ?? 0) };
   }
 
   /** Sizes for `status`: by class, and by disk. */
@@ -348,6 +352,19 @@ export class Register {
       verifiedMs: Number(row.verified_ms),
     }));
   }
+}
+
+/** The condition on `vault_packs p`: fewer good copies than asked on these disks. */
+function fewerThan(
+  copies: number,
+  kind: PlacementKind,
+  disks: readonly DiskId[],
+): { where: string; values: (number | Uint8Array)[] } {
+  if (disks.length === 0) return { where: '0 < ?', values: [copies] };
+  const marks = disks.map(() => '?').join(', ');
+  const where = `(SELECT count(*) FROM vault_placements l JOIN vault_disks d ON d.disk_no = l.disk_no
+    WHERE l.pack_no = p.pack_no AND l.kind = ? AND l.state = 1 AND d.disk_id IN (${marks})) < ?`;
+  return { where, values: [kindNumbers[kind], ...disks.map(bytesOfId), copies] };
 }
 
 function classOf(number: number | bigint): PackClassName {

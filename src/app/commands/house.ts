@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { ArchiveError } from '../../base/index.ts';
 import { defineCommand, textFlag } from '../command.ts';
+import { allDisks, checkCopies, peekAddedDisks } from '../data-folder.ts';
 import { sizeText, tableText } from '../say-sizes.ts';
 import { settingSpecs } from '../settings.ts';
 import { versionText } from '../version.ts';
@@ -91,6 +92,7 @@ export const configCheck = defineCommand({
   flags: {},
   where: 'here',
   run: async ({ settings, terminal, json }) => {
+    checkCopies(settings, allDisks(settings, peekAddedDisks(settings.data)).length);
     // A URL may hold a password.
     const shown = { ...settings, databaseUrl: settings.databaseUrl?.replace(/\/\/[^@/]*@/, '//...@') };
     if (json) {

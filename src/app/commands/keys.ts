@@ -83,7 +83,8 @@ export const keysImport = defineCommand({
   name: 'keys import',
   usage: 'FILE',
   says: 'take keys from an export, for tenants that have none',
-  details: '--replace takes all keys of the export, and so brings back groups that were shredded after it was made.',
+  details:
+    '--replace takes all keys of the export, and so brings back groups that were shredded after it was made; run stele rebuild to see them again.',
   args: { least: 1, most: 1 },
   flags: {
     'passphrase-file': passphraseFlag,
@@ -104,18 +105,17 @@ export const keysImport = defineCommand({
     });
     // An archive whose keyrings are lost cannot be opened without it.
     const { archive } = await run.running({ keyExport: { bytes, passphrase } });
-    const { changed, generation } = await archive.keys.takeExport(
-      bytes,
-      passphrase,
-      flags['replace'] === true ? 'replace' : 'missing',
-    );
-    terminal.out(
-      json
-        ? jsonText({ changed, generation })
-        : changed
-          ? `the keyring is now of generation ${generation}`
-          : 'the export holds nothing that the keyring lacks',
-    );
+    const mode = flags['replace'] === true ? 'replace' : 'missing';
+    const { changed, generation } = await archive.keys.takeExport(bytes, passphrase, mode);
+    // What was shredded left the catalog, and is known again only when its entries are read anew.
+    const rebuildNeeded = changed && mode === 'replace';
+    if (json) terminal.out(jsonText({ changed, generation, rebuildNeeded }));
+    else {
+      terminal.out(
+        changed ? `the keyring is now of generation ${generation}` : 'the export holds nothing that the keyring lacks',
+      );
+      if (rebuildNeeded) terminal.out('! what these keys open is not listed until the next: stele rebuild');
+    }
     return 0;
   },
 });
