@@ -125,7 +125,8 @@ test('a room is entered by its front door only', () => {
   check({ 'src/a.ts': '' }, 'is in no room');
   check({ 'src/vault/a.ts': "import { x } from './gone.ts';" }, 'does not exist');
   check({ 'src/vault/a.ts': 'const x = await import(name);' }, 'cannot be read');
-  check({ 'src/vault/a.ts': "const x = createRequire(import.meta.url)('pg');" }, 'cannot be read');
+  check({ 'src/vault/a.ts': 'const x = createRequire(import.meta.url)(name);' }, 'cannot be read');
+  check({ 'src/vault/a.ts': "const r = createRequire(import.meta.url);\nconst x = r('pg');" }, 'cannot be read');
 });
 
 test('Node modules and packages stay in their rooms', () => {
@@ -136,6 +137,7 @@ test('Node modules and packages stay in their rooms', () => {
   check({ 'src/disk/a.ts': "import { DatabaseSync } from 'node:sqlite';" }, 'may not use node:sqlite');
   check({ 'src/vault/a.ts': "import fs from 'fs';" }, 'write node:fs');
   check({ 'src/catalog/a.ts': "import { sql } from 'kysely';" }, 'kysely belongs to sql');
+  check({ 'src/catalog/a.ts': "const k = createRequire(import.meta.url)('kysely');" }, 'kysely belongs to sql');
   check({ 'src/catalog/a.ts': "import type { Kysely } from 'kysely';" }, 'kysely belongs to sql');
   check({ 'src/app/a.ts': "import 'fastify';", 'src/app/b.ts': "import 'fastify';" }, 'fastify is imported by 2 files');
   check({ 'src/app/a.ts': "import fc from 'fast-check';" }, 'fast-check is not among the dependencies');

@@ -2,7 +2,7 @@
  * Finds imports that go against the arrows: pure, from a map of file texts to a list of sentences.
  *
  * Imports are found by pattern, not by a parser: the formatter puts every static import at the start of a line, and what
- * a pattern cannot read (a computed import, a createRequire) is itself a problem. The table of rooms is with the test.
+ * a pattern cannot read (a computed import, a require that is not `createRequire(import.meta.url)('name')`) is itself a problem. The table of rooms is with the test.
  */
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
@@ -28,7 +28,9 @@ export type FoundImport = { target: string; typeOnly: boolean };
 const staticImport = /^(?:import|export)\b([\w\s{},*$]*?\bfrom\s*)?\s*'([^'\n]+)'/gm;
 const dynamicImport = /\bimport\(\s*'([^'\n]+)'/g;
 const urlImport = /\bnew URL\(\s*'(\.[^'\n]+)',\s*import\.meta\.url/g;
-const unreadable = /\bimport\(\s*[^\s')]|\bcreateRequire\(|\bgetBuiltinModule\(|\brequire\(/;
+const requireImport = /\bcreateRequire\(import\.meta\.url\)\(\s*'([^'\n]+)'\s*\)/g;
+const unreadable =
+  /\bimport\(\s*[^\s')]|\bcreateRequire\((?!import\.meta\.url\)\(\s*'[^'\n]+'\s*\))|\bgetBuiltinModule\(|\brequire\(/;
 
 /** Every import of a file, and whether some of them could not be read. Comments are not read. */
 export function findImports(text: string): { imports: FoundImport[]; unreadable: boolean } {
@@ -38,6 +40,7 @@ export function findImports(text: string): { imports: FoundImport[]; unreadable:
     imports.push({ target, typeOnly: /^\s*type\b(?!\s*,|\s+from\b)/.test(clause) });
   }
   for (const [, target = ''] of code.matchAll(dynamicImport)) imports.push({ target, typeOnly: false });
+  for (const [, target = ''] of code.matchAll(requireImport)) imports.push({ target, typeOnly: false });
   for (const [, target = ''] of code.matchAll(urlImport)) imports.push({ target, typeOnly: false });
   return { imports, unreadable: unreadable.test(code) };
 }
