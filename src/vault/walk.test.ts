@@ -24,6 +24,20 @@ test('a window gives what the file has, at any offset and length', async () => {
   }
 });
 
+test('a window has nothing beyond the end, wherever the walk was before', async () => {
+  const bytes = new SeededRandom(4).bytes(10_000);
+  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    assert.ok(offset >= 0 && length >= 0, 'what is read lies in the file');
+    return bytes.slice(offset, offset + length);
+  };
+  const window = new Window(read, bytes.byteLength, 4096);
+  for (const before of [undefined, 0, 9000])
+    for (const offset of [10_000, 10_001, 12_288, 1e9]) {
+      if (before !== undefined) await window.at(before, 500);
+      assert.equal((await window.at(offset, 112)).byteLength, 0);
+    }
+});
+
 test('verification reads every byte of a pack once', async () => {
   const random = new SeededRandom(5);
   const disk = new SimDisk({ random });

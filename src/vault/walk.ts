@@ -6,7 +6,7 @@
 // Trap: with encryption off, content may itself be a pack; inside damage its records would look like ours. So callers that salvage confirm
 // what they find against an index or a commit record where there is one.
 
-import { assert, bytesEqual, concatBytes, isArchiveError, isZero, roundUp, sha256 } from '../base/index.ts';
+import { assert, bytesEqual, concatBytes, emptyBytes, isArchiveError, isZero, roundUp, sha256 } from '../base/index.ts';
 import {
   blockSizeBytes,
   bodySizeBytesMax,
@@ -68,8 +68,9 @@ export class Window {
     this.#sizeBytes = sizeBytes;
   }
 
-  /** At least `length` bytes from `offset`, fewer only at the end. Valid until the next call. */
+  /** At least `length` bytes from `offset`, fewer only at the end: what torn bytes point at may lie beyond it. Valid until the next call. */
   async at(offset: number, length: number): Promise<Uint8Array> {
+    if (offset >= this.#to) return emptyBytes;
     const wanted = Math.min(length, this.#to - offset);
     const end = this.#offset + this.#bytes.byteLength;
     if (offset < this.#offset || offset > end) {
