@@ -17,7 +17,7 @@ import {
 import type { CatalogChange, JsonObject, Version } from '../catalog/index.ts';
 import { decodeFact, type FactEvent, type ObjectEntry } from '../format/index.ts';
 
-export const projectVersion = 1;
+export const projectVersion = 2;
 
 export type Fact = {
   readonly id: RecordId;
@@ -101,8 +101,11 @@ function eventChanges(event: FactEvent, group: KeyGroup, version: Version): Cata
           createdMs: event.createdMs,
         },
       ];
-    case 'imported':
     case 'released':
+      // Of anyone but the archive itself it would be a tenant's word on the archive's packs.
+      if (!sameGroup(group, controlGroup(systemTenant))) return [];
+      return [{ kind: 'release', version, pack: event.pack, into: event.into }];
+    case 'imported':
       return [];
   }
 }

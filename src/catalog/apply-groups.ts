@@ -57,6 +57,7 @@ function gather(changes: readonly CatalogChange[]): Map<string, GroupNews> {
       case 'bucket':
       case 'site':
       case 'export':
+      case 'release':
       case 'patient':
       case 'series':
       case 'instance':

@@ -1,15 +1,15 @@
-// Rows that come one at a time: buckets, site rows, exports, shreds, documents. (Patients, studies and series: apply-studies.ts.)
+// Rows that come one at a time: buckets, site rows, exports, shreds, releases, documents. (Patients, studies and series: apply-studies.ts.)
 //
 // Invariants: latest wins by the natural key; what a row refers to is made as a stub when it is not there yet, also by a change
 // that then loses, so that the order of arrival leaves no trace.
 
-import { bytesOfId } from '../base/index.ts';
+import { bytesOfId, concatBytes } from '../base/index.ts';
 import type { SqlTx } from '../sql/index.ts';
 import { patientNumber, studyNumber } from './apply-studies.ts';
 import type { ChangeOf } from './changes.ts';
 import { applyLatest } from './latest-rows.ts';
 import type { NumbersTx } from './numbers.ts';
-import { countValue, jsonValue, optional, sequenceValue, textValue, timeValue } from './storable.ts';
+import { countValue, jsonValue, optional, packValue, sequenceValue, textValue, timeValue } from './storable.ts';
 
 export async function applyBucket(tx: SqlTx, numbers: NumbersTx, change: ChangeOf<'bucket'>): Promise<void> {
   await applyLatest(tx, numbers, {
@@ -47,6 +47,15 @@ export async function applyShred(tx: SqlTx, numbers: NumbersTx, change: ChangeOf
     table: 'shreds',
     key: { group_no: numbers.group(change.group) },
     cells: { generation: sequenceValue(change.generation) },
+    version: change.version,
+  });
+}
+
+export async function applyRelease(tx: SqlTx, numbers: NumbersTx, change: ChangeOf<'release'>): Promise<void> {
+  await applyLatest(tx, numbers, {
+    table: 'releases',
+    key: { pack_id: packValue(change.pack) },
+    cells: { into_packs: concatBytes(change.into.map(packValue)) },
     version: change.version,
   });
 }

@@ -10,7 +10,7 @@ import type { SqlTx } from '../sql/index.ts';
 import { applyGroups } from './apply-groups.ts';
 import { applyInstances } from './apply-instances.ts';
 import { applyObjects } from './apply-objects.ts';
-import { applyBucket, applyDocument, applyExport, applyShred, applySite } from './apply-rows.ts';
+import { applyBucket, applyDocument, applyExport, applyRelease, applyShred, applySite } from './apply-rows.ts';
 import { applyPatient, applySeries, applyStudy } from './apply-studies.ts';
 import type { AppliedSequence, CatalogChange, ObjectChange } from './changes.ts';
 import { applyReencoded, writersOfReencoded } from './moves.ts';
@@ -98,6 +98,8 @@ function applyRow(tx: SqlTx, numbers: NumbersTx, change: CatalogChange): Promise
       return applyExport(tx, numbers, change);
     case 'shred':
       return applyShred(tx, numbers, change);
+    case 'release':
+      return applyRelease(tx, numbers, change);
     case 'patient':
       return applyPatient(tx, numbers, change);
     case 'study':

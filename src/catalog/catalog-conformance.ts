@@ -4,7 +4,17 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hexOf, isArchiveError, SeededRandom, systemTenant, tenantId, utf8Bytes } from '../base/index.ts';
+import {
+  hexOf,
+  isArchiveError,
+  type KeyGroup,
+  type PackId,
+  type RecordId,
+  SeededRandom,
+  systemTenant,
+  tenantId,
+  utf8Bytes,
+} from '../base/index.ts';
 import type { Sql } from '../sql/index.ts';
 import { dumpTables } from '../sql/index.ts';
 import { Catalog } from './catalog.ts';
@@ -322,6 +332,41 @@ export function catalogConformance(label: string, openEmpty: OpenEmpty): void {
     assert.equal(await catalog.objects.version(gone.id), undefined);
     assert.deepEqual({ ...(await catalog.objects.totals()) }, { versions: 1, bytes: 7, markers: 0 });
     assert.equal((await catalog.groups.shreds()).length, 1);
+  });
+
+  it('with a forgotten group go the moves of its content, and the bucket that nobody made is no fact', async (catalog, sql) => {
+    const own = trialGroup(1, 7);
+    const [kept, gone] = [object(), object({ group: own, bucket: 'only-here' })];
+    const moved = (group: KeyGroup, from: RecordId, to: number): CatalogChange => ({
+      kind: 'reencoded',
+      version: versionAt(8000 + to),
+      group,
+      pairs: [{ from, to: { writer, sequence: BigInt(to) }, digest: digest(1) }],
+    });
+    const before = [kept, moved(group, kept.ref as RecordId, 7000)];
+    await catalog.applyBatch(before, []);
+    const shred: CatalogChange = { kind: 'shred', version: versionAt(9000), group: own, generation: 1n };
+    const batch = [gone, moved(own, gone.ref as RecordId, 7001), shred];
+    await catalog.applyBatch(batch, []);
+    assert.equal(await catalog.forgetGroup(own), 1);
+    const found = await dumpTables(sql, catalogTables, ['fact', 'site']);
+    await catalog.clear();
+    await catalog.applyBatch([...before, shred], []);
+    assert.deepEqual(await dumpTables(sql, catalogTables, ['fact', 'site']), found);
+  });
+
+  it('a release is known by its pack, the latest that was said of it', async (catalog) => {
+    const [pack, other, into] = ['0a', '0b', '0c'].map((digits) => digits.repeat(16) as PackId);
+    const packs = [pack, other, into] as [PackId, PackId, PackId];
+    const said = (time: number, list: readonly string[]): CatalogChange => ({
+      kind: 'release',
+      version: versionAt(time),
+      pack: packs[0],
+      into: list,
+    });
+    await catalog.applyBatch([said(20, [packs[1], packs[2]]), said(10, [])], []);
+    assert.deepEqual(await catalog.releases.of(packs), new Map([[packs[0], [packs[1], packs[2]]]]));
+    assert.deepEqual(await catalog.releases.of([]), new Map());
   });
 
   it('a family has its oldest group that was not shredded', async (catalog) => {

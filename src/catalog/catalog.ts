@@ -18,6 +18,7 @@ import { Numbers, NumbersTx } from './numbers.ts';
 import { ObjectListing } from './object-listing.ts';
 import { ObjectQueries } from './object-queries.ts';
 import { SiteQueries } from './site-queries.ts';
+import { ReleaseQueries } from './release-queries.ts';
 import { StudySearch } from './study-search.ts';
 import { catalogTables } from './tables.ts';
 
@@ -31,6 +32,7 @@ export class Catalog {
   readonly search: StudySearch;
   readonly instances: InstanceQueries;
   readonly documents: DocumentQueries;
+  readonly releases: ReleaseQueries;
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -41,6 +43,7 @@ export class Catalog {
     this.search = new StudySearch(sql);
     this.instances = new InstanceQueries(sql);
     this.documents = new DocumentQueries(sql);
+    this.releases = new ReleaseQueries(sql);
   }
 
   /**

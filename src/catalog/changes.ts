@@ -103,6 +103,15 @@ export type ShredChange = {
   readonly generation: bigint;
 };
 
+/** A pack was let go of: all of worth in it lies in these others. Latest wins by pack. */
+export type ReleaseChange = {
+  readonly kind: 'release';
+  readonly version: Version;
+  /** 32 hex digits, as are those of `into`. */
+  readonly pack: string;
+  readonly into: readonly string[];
+};
+
 export type PatientKey = { readonly tenant: TenantId; readonly patientId: string; readonly issuer: string };
 
 /** Latest wins by tenant, patient id and issuer. */
@@ -206,6 +215,7 @@ export type CatalogChange =
   | SiteChange
   | ExportChange
   | ShredChange
+  | ReleaseChange
   | PatientChange
   | StudyChange
   | SeriesChange

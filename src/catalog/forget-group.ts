@@ -1,7 +1,7 @@
 // A group whose key was destroyed leaves the catalog: its names must not outlive its bytes.
 //
-// Invariants: what stays is what a rebuild would find, since no entry of the group can be opened any more: the group's number and id, that it was
-// shredded, and which references moved where (record ids, no names). Buckets' totals follow. Safe to repeat.
+// Invariants: what stays is what a rebuild would find, since neither entries nor events of the group can be opened any more: the group's number and
+// id, and that it was shredded. Buckets' totals follow. Safe to repeat.
 
 import type { KeyGroup } from '../base/index.ts';
 import type { SqlTx } from '../sql/index.ts';
@@ -47,6 +47,7 @@ export async function forgetGroup(tx: SqlTx, group: KeyGroup): Promise<number> {
   await tx.run('DELETE FROM series WHERE study_no IN (SELECT study_no FROM studies WHERE group_no = ?)', [found.no]);
   await tx.run('DELETE FROM studies WHERE group_no = ?', [found.no]);
   for (const { patient_no } of patients) await forgetPatient(tx, patient_no);
+  await tx.run('DELETE FROM moves WHERE group_no = ?', [found.no]);
   const { changes } = await tx.run('DELETE FROM objects WHERE group_no = ?', [found.no]);
   await tx.run(
     'UPDATE key_groups SET first_hybrid = ?, last_hybrid = 0, settled_hybrid = 0, family = NULL WHERE group_no = ?',

@@ -20,6 +20,7 @@ export type {
   ObjectState,
   PatientChange,
   PatientKey,
+  ReleaseChange,
   ReencodedChange,
   ReencodedPair,
   SeriesChange,

@@ -144,4 +144,16 @@ export const catalogMigrations = [
       'CREATE INDEX instances_by_series ON instances (series_no, instance_no) WHERE shown = 1',
     ],
   }),
+  defineMigration({
+    room: 'catalog',
+    number: 3,
+    name: 'moves name their group, so that they go with it; packs that were released',
+    statements: [
+      'ALTER TABLE moves ADD COLUMN group_no INTEGER NOT NULL DEFAULT 0',
+      'CREATE INDEX moves_by_group ON moves (group_no)',
+      `CREATE TABLE releases (
+        pack_id BLOB NOT NULL, into_packs BLOB NOT NULL, ${version}, PRIMARY KEY (pack_id)
+      ) WITHOUT ROWID, STRICT`,
+    ],
+  }),
 ];

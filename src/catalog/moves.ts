@@ -64,15 +64,15 @@ async function endOf(tx: SqlTx, numbers: NumbersTx, start: Place): Promise<End> 
 const samePlace = (a: Place, b: Place): boolean => a.writerNo === b.writerNo && a.seq === b.seq;
 
 const link = `INSERT INTO moves
-    (from_writer_no, from_seq, to_writer_no, to_seq, to_first_seq, hybrid, rec_writer_no, rec_seq)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    (from_writer_no, from_seq, to_writer_no, to_seq, to_first_seq, hybrid, rec_writer_no, rec_seq, group_no)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (from_writer_no, from_seq) DO UPDATE SET to_writer_no = excluded.to_writer_no, to_seq = excluded.to_seq,
     to_first_seq = excluded.to_first_seq, hybrid = excluded.hybrid, rec_writer_no = excluded.rec_writer_no,
     rec_seq = excluded.rec_seq`;
 
-function linkRow(from: Place, to: Place, { version, writerNo }: Stamp): SqlValue[] {
+function linkRow(from: Place, to: Place, { version, writerNo }: Stamp, groupNo: number): SqlValue[] {
   const seq = sequenceValue(version.record.sequence);
-  return [from.writerNo, from.seq, to.writerNo, to.seq, to.firstSeq, hybridValue(version.time), writerNo, seq];
+  return [from.writerNo, from.seq, to.writerNo, to.seq, to.firstSeq, hybridValue(version.time), writerNo, seq, groupNo];
 }
 
 const followContent = `UPDATE objects SET ref_writer_no = ?, ref_seq = ?, first_seq = ?, span = ?
@@ -100,7 +100,7 @@ async function joinPair(
   tx: SqlTx,
   numbers: NumbersTx,
   pair: ReencodedPair,
-  version: Version,
+  { version, groupNo }: { version: Version; groupNo: number },
 ): Promise<{ left: Place; stands: Place } | undefined> {
   const from = placeOf(numbers, pair.from, undefined);
   const to = placeOf(numbers, pair.to, pair.toFirstSequence);
@@ -113,14 +113,14 @@ async function joinPair(
     fromEnd.stamp !== undefined && (await outranks(numbers, fromEnd.place, fromEnd.stamp, toEnd.place, toStamp));
   const left = fromStands ? toEnd.place : fromEnd.place;
   const stands = fromStands ? fromEnd.place : toEnd.place;
-  await tx.run(link, linkRow(left, stands, fromStands ? (fromEnd.stamp ?? toStamp) : toStamp));
+  await tx.run(link, linkRow(left, stands, fromStands ? (fromEnd.stamp ?? toStamp) : toStamp, groupNo));
   return { left, stands };
 }
 
 export async function applyReencoded(tx: SqlTx, numbers: NumbersTx, change: ChangeOf<'reencoded'>): Promise<void> {
   const groupNo = numbers.group(change.group);
   for (const pair of change.pairs) {
-    const joined = await joinPair(tx, numbers, pair, change.version);
+    const joined = await joinPair(tx, numbers, pair, { version: change.version, groupNo });
     if (joined === undefined) continue;
     const { left, stands } = joined;
     const to = [stands.writerNo, stands.seq, stands.firstSeq, spanOf(stands)];

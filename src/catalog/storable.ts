@@ -4,7 +4,7 @@
 // there); text has no NUL, which PostgreSQL does not store, and is well-formed; 64-bit group ids are 8 bytes, ids 16 bytes.
 
 import type { HybridTime } from '../base/index.ts';
-import { ArchiveError } from '../base/index.ts';
+import { ArchiveError, bytesOfId, isHex128 } from '../base/index.ts';
 import type { JsonObject } from './changes.ts';
 
 const hybridLimit = 1n << 63n;
@@ -57,6 +57,11 @@ export function groupIdBytes(group: bigint): Uint8Array {
 
 export function groupIdOf(bytes: Uint8Array): bigint {
   return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0);
+}
+
+export function packValue(pack: string): Uint8Array {
+  if (!isHex128(pack)) throw corrupt('a pack');
+  return bytesOfId(pack);
 }
 
 export function digestValue(digest: Uint8Array): Uint8Array {

@@ -22,7 +22,9 @@ export const catalogTables: readonly TableDeclaration[] = [
   defineTable({
     name: 'writers',
     room,
-    class: 'fact',
+    // Numbers for writer ids, which every other dump tells, and how far this database has come with each: a writer whose packs were all released is
+    // remembered here alone, and nothing needs it.
+    class: 'cache',
     columns: { writer_no: 'integer', id: 'bytes', applied: 'integer' },
     dump: 'SELECT id, applied FROM writers',
   }),
@@ -55,7 +57,8 @@ export const catalogTables: readonly TableDeclaration[] = [
       meta: 'text',
       ...version,
     },
-    dump: `SELECT b.tenant, b.name, b.state, b.created_ms, b.meta, ${told('b')} FROM buckets b ${toldFrom('b')}`,
+    // A bucket that nobody made is a number for objects to name it by, and stays when they go.
+    dump: `SELECT b.tenant, b.name, b.state, b.created_ms, b.meta, ${told('b')} FROM buckets b ${toldFrom('b')} WHERE b.hybrid > 0`,
   }),
   defineTable({
     name: 'bucket_totals',
@@ -106,6 +109,7 @@ export const catalogTables: readonly TableDeclaration[] = [
       to_seq: 'integer',
       to_first_seq: 'integer',
       ...version,
+      group_no: 'integer',
     },
     // Links may be longer or shorter depending on the order of arrival; where they end does not depend on it.
     dump: `WITH RECURSIVE path (writer_no, seq, at_writer_no, at_seq, first_seq) AS (
@@ -139,6 +143,13 @@ export const catalogTables: readonly TableDeclaration[] = [
     columns: { group_no: 'integer', generation: 'integer', ...version },
     dump: `SELECT g.tenant, g.year, g.group_id, s.generation, ${told('s')}
       FROM shreds s JOIN key_groups g ON g.group_no = s.group_no ${toldFrom('s')}`,
+  }),
+  defineTable({
+    name: 'releases',
+    room,
+    class: 'fact',
+    columns: { pack_id: 'bytes', into_packs: 'bytes', ...version },
+    dump: `SELECT r.pack_id, r.into_packs, ${told('r')} FROM releases r ${toldFrom('r')}`,
   }),
   defineTable({
     name: 'patients',

@@ -127,7 +127,7 @@ export class TrialChanges {
     const patient = { patientId: `P${random.below(3)}`, issuer: pick(random, ['', 'ward']) };
     const studyUid = `1.2.${random.below(4)}`;
     const name = random.below(2) === 0 ? undefined : `Name^${random.below(9)}`;
-    switch (random.below(10)) {
+    switch (random.below(11)) {
       case 0:
         return { kind: 'group', group, family: Uint8Array.of(random.below(3)) };
       case 1:
@@ -153,6 +153,13 @@ export class TrialChanges {
         return { kind: 'export', version, number: BigInt(random.below(3)), generation: 4n, createdMs: random.below(9) };
       case 5:
         return { kind: 'shred', version, group, generation: BigInt(random.below(9)) };
+      case 9:
+        return {
+          kind: 'release',
+          version,
+          pack: hexOf(new Uint8Array(16).fill(random.below(3))),
+          into: Array.from({ length: random.below(3) }, () => hexOf(new Uint8Array(16).fill(random.below(9)))),
+        };
       case 6:
         return {
           kind: 'patient',

@@ -10,6 +10,7 @@ import {
   bytesOfBase64,
   bytesOfHex,
   hexOf,
+  isHex128,
   parseRecordIdText,
   type RecordId,
   recordIdText,
@@ -151,7 +152,11 @@ export function decodeFact(
         generation: BigInt(digits(json, 'generation')),
       };
     case 'released':
-      return { type: 'released', pack: text(json, 'pack'), into: list(json, 'into').map(String) };
+      return {
+        type: 'released',
+        pack: id128(json.pack, 'pack'),
+        into: list(json, 'into').map((each) => id128(each, 'into')),
+      };
     case 'site':
       return { type: 'site', table: text(json, 'table'), key: text(json, 'key'), row: rowOf(json) };
     default:
@@ -164,7 +169,7 @@ function decodeObject(json: Json): ObjectEntry {
   if (state !== 'live' && state !== 'marker' && state !== 'deleted') throw fault('state');
   return {
     type: 'object',
-    id: text(json, 'id'),
+    id: id128(json.id, 'id'),
     bucket: text(json, 'bucket'),
     key: typeof json.key64 === 'string' ? bytesOfBase64(json.key64) : utf8Bytes(text(json, 'key')),
     sizeBytes: Number(digits(json, 'size')),
@@ -204,6 +209,11 @@ function parseJson(bytes: Uint8Array): Json {
 function text(json: Json, field: string): string {
   const value = json[field];
   if (typeof value !== 'string') throw fault(field);
+  return value;
+}
+
+function id128(value: unknown, field: string): string {
+  if (typeof value !== 'string' || !isHex128(value)) throw fault(field);
   return value;
 }
 
