@@ -21,6 +21,10 @@ export class Budget {
     return this.#taken;
   }
 
+  get hasWaiters(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   take(amount: number): Promise<void> | undefined {
     assert(amount >= 0, 'a budget is taken from, not added to');
     if (this.#waiting.length === 0 && this.#fits(amount)) {

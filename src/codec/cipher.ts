@@ -8,7 +8,8 @@
 // Left out on purpose: where group keys come from (../keys), and what is authenticated beside the body (../format says it).
 
 import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
-import { ArchiveError, assert, never } from '../base/index.ts';
+import { ArchiveError, assert, emptyBytes, never } from '../base/index.ts';
+import { releaseOwn } from './buffers.ts';
 
 export const cipherNumber = { none: 0, aes256Gcm: 1, sm4CtrHmacSm3: 2 } as const;
 export type CipherNumber = (typeof cipherNumber)[keyof typeof cipherNumber];
@@ -83,21 +84,35 @@ export type SealInput = {
 
 /** The body. With no cipher that is the packed bytes themselves, not a copy. The same nonce must never be used twice with one key. */
 export function sealPacked(input: SealInput): Uint8Array {
+  const { ciphertext, tag } = seal(input);
+  return tag.byteLength === 0 ? ciphertext : withTag(ciphertext, tag);
+}
+
+/** The body, written into `body`, which is as long. */
+export function sealInto(input: SealInput, body: Uint8Array): void {
+  const { ciphertext, tag } = seal(input);
+  assert(ciphertext.byteLength + tag.byteLength === body.byteLength, 'a body is as long as its head was told');
+  body.set(ciphertext);
+  body.set(tag, ciphertext.byteLength);
+  if (ciphertext.buffer !== input.packed.buffer) releaseOwn(ciphertext);
+}
+
+function seal(input: SealInput): { ciphertext: Uint8Array; tag: Uint8Array } {
   const { keys, nonce, associated, packed } = input;
   assert(nonce.byteLength === factsOf[keys.cipher].nonceBytes, 'a nonce has the length that its cipher asks for');
   switch (keys.cipher) {
     case 0:
-      return packed;
+      return { ciphertext: packed, tag: emptyBytes };
     case 1: {
       const cipher = createCipheriv('aes-256-gcm', keys.key, nonce);
       cipher.setAAD(associated);
       const ciphertext = cipher.update(packed);
       cipher.final();
-      return withTag(ciphertext, cipher.getAuthTag());
+      return { ciphertext, tag: cipher.getAuthTag() };
     }
     case 2: {
       const ciphertext = createCipheriv('sm4-ctr', keys.key, nonce).update(packed);
-      return withTag(ciphertext, hmacSm3(keys.macKey, nonce, associated, ciphertext));
+      return { ciphertext, tag: hmacSm3(keys.macKey, nonce, associated, ciphertext) };
     }
     default:
       return never(keys, 'a cipher seals');

@@ -21,5 +21,7 @@ export type { PixelShape } from './pixel-shape.ts';
 export type { DigestedBytes, PoolOptions } from './pool.ts';
 export { CodecPool, inlineBytesMax, poolQueueBytesMax, poolQueueJobsMax } from './pool.ts';
 export type { MakeJob, OpenJob, RecordBytes, RecordFields } from './record-job.ts';
-export { makeRecord, openRecord } from './record-job.ts';
+export { makeRecord, makeRecordInto, openRecord, spanBytesMax } from './record-job.ts';
+export type { Place, SharedSizes } from './shared-memory.ts';
+export { SharedMemory, sharedBytes } from './shared-memory.ts';
 export type { Effort } from './zstd.ts';

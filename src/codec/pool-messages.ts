@@ -1,26 +1,40 @@
 // What the pool and its workers say to each other: one message of works, one message of their results in the same order.
 //
-// Invariants: no message carries more of a buffer than the bytes meant (a view that is posted takes its whole buffer along); a buffer is moved only when the
-// bytes fill it, otherwise the bytes are copied; errors cross with code and sentence, never with content.
+// Invariants: no message carries more of a buffer than the bytes meant (a view that is posted takes its whole buffer along); bytes in the shared memory are
+// named by their place; a buffer is moved only when the bytes fill it, otherwise the bytes are copied; errors cross with code and sentence, never with
+// content.
 
-import { ArchiveError, AssertionFault, type ErrorCode } from '../base/index.ts';
+import { ArchiveError, AssertionFault, type ErrorCode, never } from '../base/index.ts';
 import { endsItsBuffer, fillsItsBuffer, fillsMostOfItsBuffer } from './buffers.ts';
 import type { CipherKeys } from './cipher.ts';
 import type { CodecHint } from './codec.ts';
 import type { OpenedMany, OpenManyJob } from './open-many.ts';
-import type { RecordFields } from './record-job.ts';
+import type { MakeJob, OpenJob, RecordFields } from './record-job.ts';
+import type { Place, SharedMemory } from './shared-memory.ts';
+
+/** Bytes in a message: themselves, or where they lie in the memory that both sides see. */
+export type Carried = Uint8Array | Place;
 
 export type Work =
   | {
       readonly kind: 'make';
       readonly fields: RecordFields;
-      readonly plain: Uint8Array;
+      readonly plain: Carried;
       readonly hint: CodecHint;
       readonly keys: CipherKeys;
       readonly nonce: Uint8Array;
+      /** Where the record is to be written, head, body and padding. */
+      readonly into: Place | undefined;
     }
   | { readonly kind: 'open'; readonly head: Uint8Array; readonly body: Uint8Array; readonly keys: CipherKeys }
   | ({ readonly kind: 'open-many' } & OpenManyJob)
+  | { readonly kind: 'digest'; readonly bytes: Uint8Array };
+
+/** A work that is still to be put into a message. */
+export type Order =
+  | { readonly kind: 'make'; readonly job: MakeJob }
+  | { readonly kind: 'open'; readonly job: OpenJob }
+  | { readonly kind: 'open-many'; readonly job: OpenManyJob }
   | { readonly kind: 'digest'; readonly bytes: Uint8Array };
 
 export type Result =
@@ -30,6 +44,14 @@ export type Result =
       readonly codecVersion: number;
       readonly head: Uint8Array;
       readonly body: Uint8Array;
+    }
+  /** It lies where it was to be written. */
+  | {
+      readonly kind: 'placed';
+      readonly codec: number;
+      readonly codecVersion: number;
+      readonly headSizeBytes: number;
+      readonly bodySizeBytes: number;
     }
   | { readonly kind: 'opened'; readonly plain: Uint8Array }
   | ({ readonly kind: 'opened-many' } & OpenedMany)
@@ -62,22 +84,30 @@ export function errorOf(failure: Failure): Error {
 export const moveBytesMin = 8 * 1024;
 
 /**
- * Bytes on their way into one message: large ones that fill their buffer are moved, all others are copied together into one buffer, which is moved.
- * The views are good once `finish` was called.
+ * Bytes on their way into one message: large ones that fill their buffer are moved, all others are copied together into one buffer, which is moved where
+ * that is worth it. The views are good once all were added.
  */
 export class Parcel {
   readonly #moved: ArrayBuffer[] = [];
   readonly #copied: Uint8Array[] = [];
   #copiedBytes = 0;
   readonly #copyAll: boolean;
+  readonly #memory: SharedMemory | undefined;
 
-  constructor(options: { copyAll?: boolean } = {}) {
+  constructor(options: { copyAll?: boolean; memory?: SharedMemory | undefined } = {}) {
     this.#copyAll = options.copyAll ?? false;
+    this.#memory = options.memory;
   }
 
   /** Whether something was moved: then the sender has it no longer. */
   get hasMoved(): boolean {
     return this.#moved.length > 0;
+  }
+
+  /** As `add`; bytes in the shared memory stay there and are named. */
+  carry(bytes: Uint8Array): () => Carried {
+    const place = this.#memory?.placeOf(bytes);
+    return place === undefined ? this.add(bytes) : () => place;
   }
 
   /**
@@ -117,6 +147,36 @@ export class Parcel {
   }
 
   transferList(): ArrayBuffer[] {
-    return this.#whole === undefined ? this.#moved : [...this.#moved, this.#whole.buffer];
+    if (this.#whole === undefined || this.#whole.byteLength < moveBytesMin) return this.#moved;
+    return [...this.#moved, this.#whole.buffer];
+  }
+}
+
+/** The work for a message, good once everything else of the message was added to the parcel. */
+export function packOrder(order: Order, parcel: Parcel, into: Place | undefined): () => Work {
+  switch (order.kind) {
+    case 'make': {
+      const { fields, hint, keys } = order.job;
+      const plain = parcel.carry(order.job.plain);
+      const nonce = parcel.add(order.job.nonce);
+      return () => ({ kind: 'make', fields, plain: plain(), hint, keys, nonce: nonce(), into });
+    }
+    case 'open': {
+      const { keys } = order.job;
+      const head = parcel.add(order.job.head.bytes);
+      const body = parcel.add(order.job.body, { behindHead: true });
+      return () => ({ kind: 'open', head: head(), body: body(), keys });
+    }
+    case 'open-many': {
+      const { job } = order;
+      const bytes = parcel.add(job.bytes);
+      return () => ({ kind: 'open-many', ...job, bytes: bytes() });
+    }
+    case 'digest': {
+      const bytes = parcel.add(order.bytes);
+      return () => ({ kind: 'digest', bytes: bytes() });
+    }
+    default:
+      return never(order, 'an order is sent');
   }
 }

@@ -122,6 +122,54 @@ test('plain bytes that fill their buffer are taken away, a part of a buffer stay
   assert.deepEqual(Buffer.from(part), before);
 });
 
+test('a record is written where it was to be, from a slot that both sides see, small or large, by workers or at once', async () => {
+  const { memory } = shared;
+  assert.ok(memory !== undefined);
+  const region = memory.takeRegion();
+  const slot = memory.takeSlot();
+  assert.ok(region !== undefined && slot !== undefined);
+  const smalls = Array.from({ length: batchJobsMax * 3 }, () => random.bytes(200));
+  for (const plain of [random.bytes(300_000), text, random.bytes(1_048_576), ...smalls]) {
+    slot.set(plain);
+    let asked = 0;
+    const room = (spanBytes: number): { offset: number; length: number } => {
+      asked += 1;
+      region.fill(0xaa, 0, spanBytes);
+      return { offset: region.byteOffset, length: spanBytes };
+    };
+    const made = await shared.make({ ...makeJob(slot.subarray(0, plain.byteLength)), room });
+    assert.equal(asked, 1);
+    assert.equal(made.head.buffer, memory.buffer);
+    assert.equal(made.head.byteOffset, region.byteOffset);
+    assert.equal(made.body.byteOffset, region.byteOffset + made.head.byteLength);
+    assert.deepEqual(opened(made), Buffer.from(plain));
+    const end = made.head.byteLength + made.body.byteLength;
+    assert.ok(
+      region.subarray(end, Math.ceil(end / 16) * 16).every((value) => value === 0),
+      'zeros up to the next',
+    );
+    assert.deepEqual(Buffer.from(slot.subarray(0, plain.byteLength)), Buffer.from(plain), 'the slot stays as it was');
+  }
+  memory.giveSlot(slot);
+  memory.giveRegion(region);
+});
+
+test('without a place a record from a slot comes in buffers of its own', async () => {
+  const slot = shared.memory?.takeSlot();
+  assert.ok(slot !== undefined);
+  const plain = random.bytes(200_000);
+  slot.set(plain);
+  for (const cipher of [0, 1] as const) {
+    const made = await shared.make({
+      ...makeJob(slot.subarray(0, plain.byteLength), { cipher }),
+      room: () => undefined,
+    });
+    assert.notEqual(made.body.buffer, slot.buffer);
+    assert.deepEqual(opened(made), Buffer.from(plain));
+  }
+  shared.memory?.giveSlot(slot);
+});
+
 test('memory of WebAssembly, which cannot be moved, is copied', async () => {
   const memory = new Uint8Array(new WebAssembly.Memory({ initial: 2 }).buffer);
   memory.set(random.bytes(memory.byteLength));

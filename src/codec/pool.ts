@@ -14,8 +14,17 @@ import { Worker } from 'node:worker_threads';
 import { ArchiveError, assert, defined, never, sha256 } from '../base/index.ts';
 import { type CodecHint, codecNumber } from './codec.ts';
 import type { OpenedMany, OpenManyJob } from './open-many.ts';
-import { errorOf, Parcel, type Reply, type Request, type Result, type Work } from './pool-messages.ts';
-import { type MakeJob, makeRecord, type OpenJob, openRecord, type RecordBytes } from './record-job.ts';
+import { errorOf, type Order, Parcel, packOrder, type Reply, type Request, type Result } from './pool-messages.ts';
+import {
+  type MakeJob,
+  makeRecord,
+  makeRecordInto,
+  type OpenJob,
+  openRecord,
+  type RecordBytes,
+  spanBytesMax,
+} from './record-job.ts';
+import { type Place, SharedMemory } from './shared-memory.ts';
 import { SmallJobs } from './small-jobs.ts';
 
 export type PoolOptions = {
@@ -55,19 +64,26 @@ const attemptsMax = 2;
 const urgentRunMax = 32;
 
 type Task = {
-  readonly works: readonly Work[];
+  readonly orders: readonly Order[];
+  /** Asked for when the task is sent first; a worker that died wrote there, and the next one does again. */
+  places: readonly (Place | undefined)[] | undefined;
   readonly sizeBytes: number;
   readonly patient: boolean;
-  readonly resolve: (results: readonly Result[]) => void;
+  readonly resolve: (done: readonly Done[]) => void;
   readonly reject: (error: Error) => void;
   attempts: number;
   /** Bytes went to a worker with their buffer, so the task cannot be sent again. */
   moved: boolean;
 };
 
+/** A result, and the place that its record was to be written in. */
+type Done = { readonly result: Result; readonly place: Place | undefined };
+
 type Seat = { readonly worker: Worker; readonly tasks: Map<number, Task>; patient: boolean; failure: unknown };
 
 export class CodecPool {
+  /** Memory that bytes may lie in on their way through the pool; undefined where the process may not have it. */
+  readonly memory: SharedMemory | undefined = SharedMemory.open();
   readonly #seatsMax: number;
   readonly #patientMax: number;
   readonly #queueJobsMax: number;
@@ -82,7 +98,7 @@ export class CodecPool {
   #nextId = 1;
   #taken = 0;
   #takenBytes = 0;
-  readonly #batch = new SmallJobs((works) => this.#run(works, false));
+  readonly #batch = new SmallJobs((orders) => this.#run(orders, false));
   #closing: { promise: Promise<void>; resolve: () => void } | undefined;
 
   constructor(options: PoolOptions = {}) {
@@ -95,18 +111,19 @@ export class CodecPool {
   }
 
   /**
-   * The record; at once for a small job, else when a worker has made it. `plain` is given up when it fills its buffer, for it may be moved to the
-   * worker; otherwise it must stay as it is until the answer. Safe to repeat only with a new nonce.
+   * The record; at once for a small job, else when a worker has made it, in the place that `room` gave or in buffers of its own. `plain` is given up
+   * when it fills its buffer, for it may be moved to the worker; otherwise, and in the shared memory, it must stay as it is until the answer. Safe to
+   * repeat only with a new nonce.
    * BUSY: too much waits already. CLOSED: the pool is closing. INTERNAL: the worker died.
    */
   make(job: MakeJob): RecordBytes | Promise<RecordBytes> {
     const plainSizeBytes = job.plain.byteLength;
     if (plainSizeBytes <= inlineLimit(job.hint)) {
-      if (this.#batch.takesInline()) return makeRecord(job);
-      return this.#batch.add(makeWork(job)).then((result) => madeOf(job, plainSizeBytes, result));
+      if (this.#batch.takesInline()) return this.#makeInline(job);
+      return this.#batch.add({ kind: 'make', job }).then((done) => this.#madeOf(job, plainSizeBytes, done));
     }
     const patient = job.hint.kind !== 'raw' && job.hint.effort === 'best';
-    return this.#run([makeWork(job)], patient).then(([result]) => madeOf(job, plainSizeBytes, result));
+    return this.#run([{ kind: 'make', job }], patient).then(([done]) => this.#madeOf(job, plainSizeBytes, done));
   }
 
   /**
@@ -114,12 +131,12 @@ export class CodecPool {
    * head before it: whoever needs that head later keeps a copy. Safe to repeat otherwise.
    */
   open(job: OpenJob): Uint8Array | Promise<Uint8Array> {
-    const { body, keys, head } = job;
+    const { body, head } = job;
     const isPixels = head.codec === codecNumber.pixelFast || head.codec === codecNumber.pixelBest;
     const inlineMax = isPixels ? inlineBytesMax.openPixels : inlineBytesMax.open;
     if (Math.max(body.byteLength, head.plainSizeBytes) <= inlineMax) return openRecord(job);
-    return this.#run([{ kind: 'open', head: head.bytes, body, keys }], false).then(([result]) => {
-      const opened = checked(result);
+    return this.#run([{ kind: 'open', job }], false).then(([done]) => {
+      const opened = checked(done);
       assert(opened.kind === 'opened', 'opening gives plain bytes');
       return opened.plain;
     });
@@ -127,8 +144,8 @@ export class CodecPool {
 
   /** Many small records of one buffer by one worker; each fails alone. The buffer is given up as `plain` is in `make`. */
   async openMany(job: OpenManyJob): Promise<OpenedMany> {
-    const [result] = await this.#run([{ kind: 'open-many', ...job }], false);
-    const opened = checked(result);
+    const [done] = await this.#run([{ kind: 'open-many', job }], false);
+    const opened = checked(done);
     assert(opened.kind === 'opened-many', 'opening many gives all of them');
     return opened;
   }
@@ -136,8 +153,8 @@ export class CodecPool {
   /** SHA-256, and the bytes again: they are given up as `plain` is in `make`. */
   digest(bytes: Uint8Array): DigestedBytes | Promise<DigestedBytes> {
     if (bytes.byteLength <= inlineBytesMax.raw) return { digest: sha256(bytes), bytes };
-    return this.#run([{ kind: 'digest', bytes }], false).then(([result]) => {
-      const digested = checked(result);
+    return this.#run([{ kind: 'digest', bytes }], false).then(([done]) => {
+      const digested = checked(done);
       assert(digested.kind === 'digested', 'digesting gives a digest');
       return { digest: digested.digest, bytes: digested.bytes };
     });
@@ -153,17 +170,53 @@ export class CodecPool {
     return this.#closing.promise;
   }
 
-  #run(works: readonly Work[], patient: boolean): Promise<readonly Result[]> {
-    const sizeBytes = works.reduce((sum, work) => sum + workBytes(work), 0);
+  #run(orders: readonly Order[], patient: boolean): Promise<readonly Done[]> {
+    const sizeBytes = orders.reduce((sum, order) => sum + orderBytes(order), 0);
     const refused = this.#refusal(sizeBytes);
     if (refused !== undefined) return Promise.reject(refused);
     this.#taken += 1;
     this.#takenBytes += sizeBytes;
     return new Promise((resolve, reject) => {
-      const task: Task = { works, sizeBytes, patient, resolve, reject, attempts: 0, moved: false };
+      const task: Task = { orders, places: undefined, sizeBytes, patient, resolve, reject, attempts: 0, moved: false };
       (patient ? this.#patient : this.#urgent).push(task);
       this.#dispatch();
     });
+  }
+
+  #makeInline(job: MakeJob): RecordBytes {
+    const place = placeFor(job);
+    return place === undefined ? makeRecord(job) : makeRecordInto(job, this.#bytesAt(place));
+  }
+
+  #madeOf(job: MakeJob, plainSizeBytes: number, done: Done | undefined): RecordBytes {
+    const made = checked(done);
+    assert(made.kind === 'made' || made.kind === 'placed', 'making gives a record');
+    const { kind, group, id, hybrid } = job.fields;
+    const { nonce, keys } = job;
+    const { codec, codecVersion } = made;
+    const { head, body } = made.kind === 'made' ? made : this.#placed(made, done?.place);
+    const { cipher } = keys;
+    const bodySizeBytes = body.byteLength;
+    return {
+      fields: { kind, codec, codecVersion, cipher, group, id, hybrid, plainSizeBytes, bodySizeBytes, nonce },
+      head,
+      body,
+    };
+  }
+
+  #placed(
+    { headSizeBytes, bodySizeBytes }: { readonly headSizeBytes: number; readonly bodySizeBytes: number },
+    place: Place | undefined,
+  ): { head: Uint8Array; body: Uint8Array } {
+    const room = this.#bytesAt(defined(place, 'a record is placed where it was to be'));
+    return {
+      head: room.subarray(0, headSizeBytes),
+      body: room.subarray(headSizeBytes, headSizeBytes + bodySizeBytes),
+    };
+  }
+
+  #bytesAt(place: Place): Uint8Array {
+    return defined(this.memory, 'a place is in the memory').at(place);
   }
 
   #refusal(sizeBytes: number): ArchiveError | undefined {
@@ -218,7 +271,11 @@ export class CodecPool {
 
   #newSeat(): Seat {
     // Without our own flags: some of them (--input-type) make no sense to a worker, which then would not start.
-    const worker = new Worker(this.#program, { name: 'codec', execArgv: [] });
+    const worker = new Worker(this.#program, {
+      name: 'codec',
+      execArgv: [],
+      workerData: { memory: this.memory?.buffer },
+    });
     const seat: Seat = { worker, tasks: new Map(), patient: false, failure: undefined };
     worker.unref();
     worker.on('message', (reply: Reply) => this.#answer(seat, reply));
@@ -241,19 +298,23 @@ export class CodecPool {
     seat.tasks.set(id, task);
     seat.patient = task.patient;
     if (seat.tasks.size === 1) seat.worker.ref();
+    task.places ??= task.orders.map((order) => (order.kind === 'make' ? placeFor(order.job) : undefined));
+    const { memory } = this;
     try {
-      task.moved = post(seat.worker, id, task.works, new Parcel());
+      task.moved = post(seat.worker, id, task, new Parcel({ memory }));
     } catch (error) {
       // Memory of WebAssembly fills its buffer and cannot be moved; nothing was, so all is still here to be copied.
       if (!(error instanceof DOMException)) throw error;
-      task.moved = post(seat.worker, id, task.works, new Parcel({ copyAll: true }));
+      task.moved = post(seat.worker, id, task, new Parcel({ memory, copyAll: true }));
     }
   }
 
   #answer(seat: Seat, reply: Reply): void {
     const task = defined(seat.tasks.get(reply.id), 'an answer belongs to a job');
     this.#leave(seat, reply.id);
-    this.#finish(task, () => task.resolve(reply.results));
+    const { places } = task;
+    const done = reply.results.map((result, index) => ({ result, place: places?.[index] }));
+    this.#finish(task, () => task.resolve(done));
     this.#dispatch();
   }
 
@@ -300,84 +361,39 @@ function inlineLimit(hint: CodecHint): number {
   return hint.kind === 'raw' ? inlineBytesMax.raw : inlineBytesMax[hint.effort];
 }
 
-function workBytes(work: Work): number {
-  switch (work.kind) {
+function orderBytes(order: Order): number {
+  switch (order.kind) {
     case 'make':
-      return work.plain.byteLength;
+      return order.job.plain.byteLength;
     case 'open':
-      return work.body.byteLength;
+      return order.job.body.byteLength;
     case 'open-many':
+      return order.job.bytes.byteLength;
     case 'digest':
-      return work.bytes.byteLength;
+      return order.bytes.byteLength;
     default:
-      return never(work, 'a work has bytes');
+      return never(order, 'an order has bytes');
   }
 }
 
+function placeFor({ plain, keys, nonce, room }: MakeJob): Place | undefined {
+  return room?.(spanBytesMax(plain.byteLength, keys, nonce));
+}
+
 /** Whether bytes were moved. */
-function post(worker: Worker, id: number, works: readonly Work[], parcel: Parcel): boolean {
-  const sendings = works.map((work) => packWork(work, parcel));
+function post(worker: Worker, id: number, { orders, places }: Task, parcel: Parcel): boolean {
+  const sendings = orders.map((order, index) => packOrder(order, parcel, places?.[index]));
   const request: Request = { id, works: sendings.map((send) => send()) };
   worker.postMessage(request, parcel.transferList());
   return parcel.hasMoved;
 }
 
-function makeWork({ fields, plain, hint, keys, nonce }: MakeJob): Work {
-  return { kind: 'make', fields, plain, hint, keys, nonce };
-}
-
-function packWork(work: Work, parcel: Parcel): () => Work {
-  switch (work.kind) {
-    case 'make': {
-      const plain = parcel.add(work.plain);
-      const nonce = parcel.add(work.nonce);
-      return () => ({ ...work, plain: plain(), nonce: nonce() });
-    }
-    case 'open': {
-      const head = parcel.add(work.head);
-      const body = parcel.add(work.body, { behindHead: true });
-      return () => ({ ...work, head: head(), body: body() });
-    }
-    case 'open-many':
-    case 'digest': {
-      const bytes = parcel.add(work.bytes);
-      return () => ({ ...work, bytes: bytes() });
-    }
-    default:
-      return never(work, 'a work is sent');
-  }
-}
-
-function madeOf(job: MakeJob, plainSizeBytes: number, result: Result | undefined): RecordBytes {
-  const made = checked(result);
-  assert(made.kind === 'made', 'making gives a record');
-  const { codec, codecVersion, head, body } = made;
-  const { kind, group, id, hybrid } = job.fields;
-  const { nonce, keys } = job;
-  return {
-    fields: {
-      kind,
-      codec,
-      codecVersion,
-      cipher: keys.cipher,
-      group,
-      id,
-      hybrid,
-      plainSizeBytes,
-      bodySizeBytes: body.byteLength,
-      nonce,
-    },
-    head,
-    body,
-  };
-}
-
 type Success = Exclude<Result, { kind: 'failed' }>;
 
-function checked(result: Result | undefined): Success {
-  const there = defined(result, 'every work has a result');
-  if (there.kind === 'failed') throw errorOf(there.failure);
-  return there;
+function checked(done: Done | undefined): Success {
+  const { result } = defined(done, 'every work has a result');
+  if (result.kind === 'failed') throw errorOf(result.failure);
+  return result;
 }
 
 /** First in, first out; taking the first does not move the rest. */

@@ -11,12 +11,26 @@ import {
   type HybridTime,
   type KeyGroup,
   type RecordId,
+  roundUp,
   sha256,
 } from '../base/index.ts';
-import { associatedData, associatedDataOf, encodeHead, type Head, type HeadFields } from '../format/index.ts';
+import {
+  associatedData,
+  associatedDataOf,
+  associatedDataWithin,
+  beginHead,
+  encodeHead,
+  endHead,
+  type Head,
+  type HeadFields,
+  headBytesWith,
+  recordAlignBytes,
+  recordSpanBytes,
+} from '../format/index.ts';
 import { releaseOwn } from './buffers.ts';
-import { type CipherKeys, openBody, sealPacked, tagSizeBytes } from './cipher.ts';
+import { type CipherKeys, openBody, sealInto, sealPacked, tagSizeBytes } from './cipher.ts';
 import { type CodecHint, decodePacked, encodePlain } from './codec.ts';
+import type { Place } from './shared-memory.ts';
 
 /** What the writer decides about a record; codec, lengths and digest follow from its bytes. */
 export type RecordFields = {
@@ -34,6 +48,8 @@ export type MakeJob = {
   readonly keys: CipherKeys;
   /** Random, as long as the cipher asks for, never used before. */
   readonly nonce: Uint8Array;
+  /** Asked once, when a worker is about to make the record, for a place in the shared memory that takes it with its padding. */
+  readonly room?: ((spanBytes: number) => Place | undefined) | undefined;
 };
 
 export type RecordBytes = {
@@ -42,26 +58,50 @@ export type RecordBytes = {
   readonly body: Uint8Array;
 };
 
+/** How long the record of so many plain bytes may come to be, with its padding: no codec makes bytes longer. */
+export function spanBytesMax(plainSizeBytes: number, keys: CipherKeys, nonce: Uint8Array): number {
+  const bodySizeBytes = plainSizeBytes + tagSizeBytes(keys.cipher);
+  return recordSpanBytes({ bytes: { byteLength: headBytesWith(nonce) }, bodySizeBytes });
+}
+
 export function makeRecord(job: MakeJob): RecordBytes {
   const { plain, keys, nonce } = job;
-  const { codec, codecVersion, packed } = encodePlain(plain, job.hint);
-  const fields: HeadFields = {
-    kind: job.fields.kind,
-    codec,
-    codecVersion,
-    cipher: keys.cipher,
-    group: job.fields.group,
-    id: job.fields.id,
-    hybrid: job.fields.hybrid,
-    plainSizeBytes: plain.byteLength,
-    bodySizeBytes: packed.byteLength + tagSizeBytes(keys.cipher),
-    nonce,
-  };
+  const { fields, packed } = packJob(job);
   const body = keys.cipher === 0 ? packed : sealPacked({ keys, nonce, associated: associatedData(fields), packed });
   // Bytes that lay between plain bytes and body are ours alone.
   if (packed.buffer !== plain.buffer && packed.buffer !== body.buffer) releaseOwn(packed);
   assert(body.byteLength === fields.bodySizeBytes, 'a body is as long as its head was told');
   return { fields, head: encodeHead(fields, sha256(body)), body };
+}
+
+/** The same record, written from the beginning of `room`, with the zeros behind it: head and body are views of it. */
+export function makeRecordInto(job: MakeJob, room: Uint8Array): RecordBytes {
+  const { plain, keys, nonce } = job;
+  const { fields, packed } = packJob(job);
+  const headSizeBytes = headBytesWith(nonce);
+  const end = headSizeBytes + fields.bodySizeBytes;
+  const span = roundUp(end, recordAlignBytes);
+  assert(span <= room.byteLength, 'a record fits the room that was reserved for it');
+  const head = room.subarray(0, headSizeBytes);
+  const body = room.subarray(headSizeBytes, end);
+  beginHead(head, fields);
+  sealInto({ keys, nonce, associated: associatedDataWithin(head), packed }, body);
+  if (packed.buffer !== plain.buffer) releaseOwn(packed);
+  endHead(head, sha256(body));
+  room.fill(0, end, span);
+  return { fields, head, body };
+}
+
+function packJob({ fields, plain, hint, keys, nonce }: MakeJob): { fields: HeadFields; packed: Uint8Array } {
+  const { codec, codecVersion, packed } = encodePlain(plain, hint);
+  const { kind, group, id, hybrid } = fields;
+  const { cipher } = keys;
+  const plainSizeBytes = plain.byteLength;
+  const bodySizeBytes = packed.byteLength + tagSizeBytes(cipher);
+  return {
+    fields: { kind, codec, codecVersion, cipher, group, id, hybrid, plainSizeBytes, bodySizeBytes, nonce },
+    packed,
+  };
 }
 
 export type OpenJob = {

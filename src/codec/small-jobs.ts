@@ -11,25 +11,25 @@
 // record, in batches 14,000 with 96 us. So a group of usual size is made at once, and batches are for storms.
 
 import { defined } from '../base/index.ts';
-import type { Result, Work } from './pool-messages.ts';
+import type { Order } from './pool-messages.ts';
 
 /** Made at once in one turn. A lone caller never waits for a worker. */
 export const inlinePerTurnMax = 64;
 export const batchJobsMax = 32;
 
-type Waiting = {
-  readonly work: Work;
-  readonly resolve: (result: Result) => void;
+type Waiting<Done> = {
+  readonly order: Order;
+  readonly resolve: (done: Done) => void;
   readonly reject: (error: unknown) => void;
 };
 
-export class SmallJobs {
-  readonly #send: (works: readonly Work[]) => Promise<readonly Result[]>;
-  #waiting: Waiting[] = [];
+export class SmallJobs<Done> {
+  readonly #send: (orders: readonly Order[]) => Promise<readonly Done[]>;
+  #waiting: Waiting<Done>[] = [];
   #inlineCount = 0;
   #turnEnds = false;
 
-  constructor(send: (works: readonly Work[]) => Promise<readonly Result[]>) {
+  constructor(send: (orders: readonly Order[]) => Promise<readonly Done[]>) {
     this.#send = send;
   }
 
@@ -41,9 +41,9 @@ export class SmallJobs {
     return true;
   }
 
-  add(work: Work): Promise<Result> {
+  add(order: Order): Promise<Done> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ work, resolve, reject });
+      this.#waiting.push({ order, resolve, reject });
       this.#awaitTurn();
       if (this.#waiting.length >= batchJobsMax) this.flush();
     });
@@ -53,9 +53,9 @@ export class SmallJobs {
     const batch = this.#waiting;
     if (batch.length === 0) return;
     this.#waiting = [];
-    this.#send(batch.map((each) => each.work)).then(
-      (results) => {
-        batch.forEach((each, index) => each.resolve(defined(results[index], 'every work has a result')));
+    this.#send(batch.map((each) => each.order)).then(
+      (done) => {
+        batch.forEach((each, index) => each.resolve(defined(done[index], 'every work has a result')));
       },
       (error: unknown) => {
         for (const each of batch) each.reject(error);

@@ -2,21 +2,35 @@
 //
 // Invariant: every work gets a result; what fails is a result too, so the thread ends only when it is told to or when the machine runs out of memory.
 
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { ArchiveError, defined, sha256 } from '../base/index.ts';
 import { decodeHead } from '../format/index.ts';
 import { releaseBytes, releaseRead } from './buffers.ts';
 import { openMany } from './open-many.ts';
-import { failureOf, Parcel, type Reply, type Request, type Result, type Work } from './pool-messages.ts';
-import { makeRecord, openRecord } from './record-job.ts';
+import { type Carried, failureOf, Parcel, type Reply, type Request, type Result, type Work } from './pool-messages.ts';
+import { makeRecord, makeRecordInto, openRecord } from './record-job.ts';
 
 const port = defined(parentPort, 'this file runs as a worker');
+const { memory } = workerData as { readonly memory: SharedArrayBuffer | undefined };
+
+function bytesOf(carried: Carried): Uint8Array {
+  if (carried instanceof Uint8Array) return carried;
+  return new Uint8Array(defined(memory, 'places are named where there is a memory'), carried.offset, carried.length);
+}
 
 function carryOut(work: Work, parcel: Parcel): () => Result {
   switch (work.kind) {
     case 'make': {
-      const { fields, head, body } = makeRecord(work);
-      if (body.buffer !== work.plain.buffer) releaseBytes(work.plain);
+      const plain = bytesOf(work.plain);
+      if (work.into !== undefined) {
+        const { fields, head } = makeRecordInto({ ...work, plain }, bytesOf(work.into));
+        releaseBytes(plain);
+        const { codec, codecVersion, bodySizeBytes } = fields;
+        const headSizeBytes = head.byteLength;
+        return () => ({ kind: 'placed', codec, codecVersion, headSizeBytes, bodySizeBytes });
+      }
+      const { fields, head, body } = makeRecord({ ...work, plain });
+      if (body.buffer !== plain.buffer) releaseBytes(plain);
       const headSent = parcel.add(head);
       const bodySent = parcel.add(body, { spare: true });
       const { codec, codecVersion } = fields;

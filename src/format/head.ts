@@ -66,7 +66,8 @@ const associatedFixedBytes = 88;
 const writerBytesCache = new Map<WriterId, Uint8Array>();
 const writerBytesCacheMax = 64;
 
-function writerBytes(writer: WriterId): Uint8Array {
+/** As they stand on a medium. Not to be written into. */
+export function writerBytes(writer: WriterId): Uint8Array {
   let bytes = writerBytesCache.get(writer);
   if (bytes === undefined) {
     bytes = bytesOfId(writer);
@@ -104,6 +105,11 @@ export function associatedData(fields: HeadFields): Uint8Array {
   return bytes;
 }
 
+/** The same, of a head that was begun. */
+export function associatedDataWithin(head: Uint8Array): Uint8Array {
+  return head.subarray(0, associatedFixedBytes);
+}
+
 /** The same, of a head that was read: type-length-values of later versions included. */
 export function associatedDataOf(head: Head): Uint8Array {
   const parts = [head.bytes.subarray(0, associatedFixedBytes)];
@@ -112,20 +118,36 @@ export function associatedDataOf(head: Head): Uint8Array {
   return Buffer.concat(parts);
 }
 
+/** How long a head with this nonce is. */
+export function headBytesWith(nonce: Uint8Array): number {
+  return headSizeBytes + (nonce.byteLength === 0 ? 0 : tlvHeadBytes + nonce.byteLength);
+}
+
 export function encodeHead(fields: HeadFields, bodyDigest: Uint8Array): Uint8Array {
-  assert(bodyDigest.byteLength === 32, 'a digest has 32 bytes');
-  const extraBytes = fields.nonce.byteLength === 0 ? 0 : tlvHeadBytes + fields.nonce.byteLength;
-  const bytes = new Uint8Array(headSizeBytes + extraBytes);
+  const bytes = new Uint8Array(headBytesWith(fields.nonce));
+  beginHead(bytes, fields);
+  endHead(bytes, bodyDigest);
+  return bytes;
+}
+
+/** Writes all of a head but what is known of the body at last. */
+export function beginHead(bytes: Uint8Array, fields: HeadFields): void {
+  assert(bytes.byteLength === headBytesWith(fields.nonce), 'a head has the length that its nonce asks for');
   const view = viewOf(bytes);
+  view.setUint16(22, 0);
+  view.setUint32(120, 0);
   writeFixed(bytes, view, fields);
-  bytes.set(bodyDigest, 88);
-  if (extraBytes > 0) {
+  if (bytes.byteLength > headSizeBytes) {
     view.setUint16(headSizeBytes, nonceType, true);
     view.setUint16(headSizeBytes + 2, fields.nonce.byteLength, true);
     bytes.set(fields.nonce, headSizeBytes + tlvHeadBytes);
   }
-  view.setUint32(124, headChecksum(bytes), true);
-  return bytes;
+}
+
+export function endHead(bytes: Uint8Array, bodyDigest: Uint8Array): void {
+  assert(bodyDigest.byteLength === 32, 'a digest has 32 bytes');
+  bytes.set(bodyDigest, 88);
+  viewOf(bytes).setUint32(124, headChecksum(bytes), true);
 }
 
 function headChecksum(bytes: Uint8Array): number {
@@ -202,13 +224,18 @@ function extrasOf(head: Uint8Array): Extra[] {
 }
 
 /** Head and body, and the zeros up to where the next record begins. */
-export function recordSpanBytes(head: { readonly bytes: Uint8Array; readonly bodySizeBytes: number }): number {
+export function recordSpanBytes(head: {
+  readonly bytes: { readonly byteLength: number };
+  readonly bodySizeBytes: number;
+}): number {
   return roundUp(head.bytes.byteLength + head.bodySizeBytes, recordAlignBytes);
 }
 
+/** Filled anew for each leaf: there is one a record, and nothing is computed from it later. */
+const leafInput = new Uint8Array(1 + headSizeBytes + headExtraBytesMax);
+
 export function leafOf(headBytes: Uint8Array): Uint8Array {
-  // One copy and one call cost half of two updates: heads are short, and there is one leaf a record.
-  const prefixed = new Uint8Array(1 + headBytes.byteLength);
-  prefixed.set(headBytes, 1);
-  return sha256(prefixed);
+  // One copy and one call cost half of two updates, since heads are short.
+  leafInput.set(headBytes, 1);
+  return sha256(leafInput.subarray(0, 1 + headBytes.byteLength));
 }

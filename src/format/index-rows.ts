@@ -7,7 +7,6 @@
 
 import {
   assert,
-  bytesOfId,
   type HybridTime,
   idOfBytes,
   type KeyGroup,
@@ -16,6 +15,7 @@ import {
   viewOf,
   type WriterId,
 } from '../base/index.ts';
+import { writerBytes } from './head.ts';
 import { indexRowBytes, recordAlignBytes } from './numbers.ts';
 
 export type IndexRow = {
@@ -34,7 +34,7 @@ export type IndexRow = {
 export function encodeIndexRow(row: IndexRow, bytes: Uint8Array, at: number): void {
   assert(row.offset % recordAlignBytes === 0, 'a record begins at a multiple of 16');
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, indexRowBytes);
-  bytes.set(bytesOfId(row.id.writer), at);
+  bytes.set(writerBytes(row.id.writer), at);
   view.setBigUint64(16, row.id.sequence, true);
   view.setUint32(24, row.offset / recordAlignBytes, true);
   view.setUint32(28, row.sizeBytes, true);
@@ -68,6 +68,12 @@ export function decodeIndexRow(bytes: Uint8Array, index: number): IndexRow {
     cipher: view.getUint16(62, true),
     leaf: bytes.subarray(at + 64, at + 96),
   };
+}
+
+/** Without decoding the rest of the row. */
+export function indexRowKind(bytes: Uint8Array, index: number): number {
+  const at = index * indexRowBytes + 32;
+  return (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
 }
 
 /** The order of record ids in an index: writer id as text (hex keeps the order of bytes), then sequence. */

@@ -12,8 +12,12 @@ export type { Head, HeadFields } from './head.ts';
 export {
   associatedData,
   associatedDataOf,
+  associatedDataWithin,
+  beginHead,
   decodeHead,
   encodeHead,
+  endHead,
+  headBytesWith,
   leafOf,
   recordMark,
   recordSpanBytes,
@@ -28,6 +32,7 @@ export {
   encodeIndexRow,
   findIndexRow,
   indexRowCount,
+  indexRowKind,
   type SequenceRun,
 } from './index-rows.ts';
 export type { AboutInstance, Attributes, InstanceFacts, InstanceShape } from './instance-facts.ts';

@@ -2,12 +2,16 @@
 //
 // Invariant: memory is one hash a level; the leaves themselves are the caller's.
 
-import { assert, bytesEqual, sha256, sha256Of } from '../base/index.ts';
+import { assert, bytesEqual, sha256 } from '../base/index.ts';
 
-const nodePrefix = Uint8Array.of(1);
+/** The prefix of a node and room for its children, filled anew for each: one call costs a third of three updates. */
+const nodeInput = new Uint8Array(65);
+nodeInput[0] = 1;
 
 function nodeOf(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return sha256Of([nodePrefix, left, right]);
+  nodeInput.set(left, 1);
+  nodeInput.set(right, 33);
+  return sha256(nodeInput);
 }
 
 /** Takes leaves in order and gives the root at any time. */

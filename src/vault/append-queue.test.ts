@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openRig, type RigOptions, rigGroup } from '../../tests/support/vault-rig.ts';
-import { SeededRandom } from '../base/index.ts';
-import { SimDisk } from '../disk/index.ts';
+import { openRig, type RigOptions, rigGroup, rigKeys } from '../../tests/support/vault-rig.ts';
+import { ArchiveError, type KeyGroup, type RecordId, SeededRandom } from '../base/index.ts';
+import { CodecPool } from '../codec/index.ts';
+import { SimDisk, type SimStep } from '../disk/index.ts';
 import { recordKind } from '../format/index.ts';
+import type { KeySource } from '../keys/index.ts';
 import { openFolder } from './paths.ts';
 import type { Vault } from './vault.ts';
 
@@ -120,4 +122,102 @@ test('a disk that was full takes new packs again once there is room and it was l
   assert.equal(stores[0]?.state, 'present');
   await store(vault, 200_000);
   await vault.close();
+});
+
+test('content of many chunks and its entry become durable in one group, with one sync', async () => {
+  let syncs = 0;
+  const onStep = (step: SimStep): void => {
+    if (step.kind === 'sync') syncs += 1;
+  };
+  const { vault, applied } = await rig({ disks: [new SimDisk({ random: new SeededRandom(1), onStep })] });
+  await store(vault, 100);
+  const before = vault.livePacks()[0];
+  syncs = 0;
+  const writer = vault.contentWriter('ingest', rigGroup, { hintAt: () => ({ kind: 'raw' }) });
+  for (let chunk = 0; chunk < 20; chunk += 1) {
+    await writer.write(random.bytes(3000));
+    await writer.cut();
+    await turns();
+  }
+  assert.deepEqual(vault.livePacks()[0], before, 'nobody waits for the chunks, so they are not written yet');
+  await writer.finish(() => [{ kind: recordKind.entry, group: rigGroup, plain: new Uint8Array(10) }]);
+  assert.equal(vault.livePacks()[0]?.recordCount, (before?.recordCount ?? 0) + 22);
+  assert.equal(syncs, 1);
+  assert.equal(applied.size, 2);
+  await vault.close();
+});
+
+test('chunks that nobody waits for are written when many have come together, when room is short, and when the stream closes', async () => {
+  const chunk = { kind: recordKind.chunk, group: rigGroup, hint: { kind: 'raw' } } as const;
+  const lazily = (vault: Vault): Promise<void> =>
+    vault
+      .stream('ingest')
+      .append(1000, (nextId) => [{ id: nextId(), plain: random.bytes(1000), ...chunk }], { lazy: true });
+  const many = await rig({ disks: [simDisk()], limits: { lazyBytesMax: 5000 } });
+  await Promise.all(Array.from({ length: 5 }, () => lazily(many.vault)));
+  const short = await rig({ disks: [simDisk()], limits: { inFlightBytesMax: 2500 } });
+  const waiting = [lazily(short.vault), lazily(short.vault)];
+  await turns();
+  assert.deepEqual(short.vault.livePacks(), []);
+  waiting.push(lazily(short.vault));
+  await Promise.all(waiting.slice(0, 2));
+  await Promise.all([short.vault.close(), ...waiting]);
+  await many.vault.close();
+});
+
+test('when a chunk cannot be made nothing that names it is written, and others are', async () => {
+  let refused = false;
+  const keys = {
+    groupKeys: (group: KeyGroup, cipher: number) => {
+      if (refused && group.group === 1n) throw new ArchiveError('KEY_SHREDDED', 'gone');
+      return rigKeys.groupKeys(group, cipher);
+    },
+  } as KeySource;
+  const { vault, applied } = await rig({ disks: [simDisk()], keys });
+  const content = async (group: KeyGroup, between: () => void): Promise<unknown> => {
+    const writer = vault.contentWriter('ingest', group, { hintAt: () => ({ kind: 'raw' }) });
+    for (let chunk = 0; chunk < 3; chunk += 1) {
+      await writer.write(random.bytes(3000));
+      await writer.cut();
+    }
+    between();
+    await writer.write(random.bytes(10));
+    await writer.cut();
+    refused = false;
+    return writer.finish(() => [{ kind: recordKind.entry, group, plain: new Uint8Array(10) }]);
+  };
+  const failing = content({ ...rigGroup, group: 1n }, () => {
+    refused = true;
+  });
+  const other = store(vault, 500);
+  await assert.rejects(failing, { code: 'KEY_SHREDDED' });
+  await other;
+  assert.equal(applied.size, 1);
+  await vault.close();
+});
+
+test('a record of an open pack is found wherever it lies in its group', async () => {
+  const pool = new CodecPool({ workers: 2 });
+  const { vault } = await rig({ disks: [simDisk()], pool });
+  const plains = Array.from({ length: 60 }, (_, index) => random.bytes(index % 3 === 0 ? 40_000 : 100));
+  const ids: RecordId[] = [];
+  await Promise.all(
+    plains.map((plain, index) =>
+      vault.stream('ingest').append(plain.byteLength, (nextId) => {
+        const id = nextId();
+        ids[index] = id;
+        const hint = { kind: 'bytes', effort: 'fast' } as const;
+        return [{ id, kind: recordKind.chunk, group: rigGroup, plain: plain.slice(), hint }];
+      }),
+    ),
+  );
+  const check = async (): Promise<void> => {
+    for (const [index, plain] of plains.entries())
+      assert.deepEqual(Buffer.from((await vault.open(ids[index] as RecordId)).plain), Buffer.from(plain));
+  };
+  await check();
+  await vault.sealOpen('all');
+  await check();
+  await vault.close();
+  await pool.close();
 });

@@ -1,9 +1,11 @@
 // AppendQueue: one stream of records into one open pack after another; the group commit.
 //
-// Invariants: records become durable in the order of their sequences; one write and one sync serve all that waits; a caller is answered
+// Invariants: groups become durable in the order of sequences, each whole or not at all; one write and one sync serve all that waits; a caller is answered
 // after its last record is durable on as many disks as the class asks AND `onDurable` of its group has resolved; what waits is
-// bounded by bytes, and callers wait for room; when a mirror fails, the group goes whole into a new pack, so nothing is half there.
-// Left out on purpose: what happens to packs that are full or broken (`retire` hands them on), and what facts mean.
+// bounded by bytes, and callers wait for room; when a mirror fails, the group goes whole into a new pack, so nothing is half there; of a chain nothing
+// becomes durable behind a link that failed.
+// Left out on purpose: what happens to packs that are full or broken (`retire` hands them on), what facts mean, and how a group lies in memory
+// (group-image.ts).
 
 import {
   ArchiveError,
@@ -16,9 +18,10 @@ import {
   type RecordId,
   type WriterId,
 } from '../base/index.ts';
-import { cipherNumber, releaseBytes } from '../codec/index.ts';
+import { cipherNumber, type Place, releaseBytes, type SharedMemory } from '../codec/index.ts';
 import { commitSizeBytes, isFactKind, type PackClassName, recordKind } from '../format/index.ts';
 import type { Draft } from './draft.ts';
+import { GroupImage } from './group-image.ts';
 import type { VaultLimits } from './limits.ts';
 import type { MirrorFault, PackWriter } from './pack-writer.ts';
 import { type MadeRecord, spanOf } from './record.ts';
@@ -40,12 +43,25 @@ export type DurableGroup = {
   readonly facts: readonly DurableFact[];
 };
 
+/** Appends that make sense together only: once one has failed, those behind it fail too. */
+export type Chain = { failure: { readonly reason: unknown } | undefined };
+
+export type AppendOptions = {
+  /** Nobody is waiting for it: it may lie until something urgent comes behind it or enough has come together. */
+  readonly lazy?: boolean;
+  readonly chain?: Chain;
+};
+
 type Waiting = {
   readonly made: (MadeRecord | undefined)[];
   unmade: number;
   readonly facts: DurableFact[];
   readonly plainBytes: number;
-  failed: unknown;
+  readonly lazy: boolean;
+  readonly chain: Chain | undefined;
+  /** Plain bytes that were stored as they are and are needed until the end. */
+  readonly kept: Draft[];
+  failed: { readonly reason: unknown } | undefined;
   wake: (() => void) | undefined;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
@@ -57,6 +73,8 @@ export type AppendQueueOptions = {
   readonly limits: VaultLimits;
   readonly hybrid: HybridClock;
   readonly works: RecordWorks;
+  /** Where groups are put together; without it, or when it is all in use, they are written part by part. */
+  readonly memory: SharedMemory | undefined;
   /** A new pack on as many disks as the class asks; COPIES_TOO_FEW when there are not enough. */
   readonly openPack: () => Promise<PackWriter>;
   /**
@@ -73,6 +91,11 @@ export class AppendQueue {
   readonly options: AppendQueueOptions;
   readonly #budget: Budget;
   #waiting: Waiting[] = [];
+  /** Of what waits: bytes that nobody waits for, and appends that somebody does. */
+  #lazyBytes = 0;
+  #urgentCount = 0;
+  /** Images that hold places, oldest first; the last one takes more. */
+  readonly #images: GroupImage[] = [];
   #rolls: { readonly resolve: () => void; readonly reject: (reason: unknown) => void }[] = [];
   #sequence = 0n;
   #pack: PackWriter | undefined;
@@ -98,7 +121,11 @@ export class AppendQueue {
    * takes ids from `nextId` in the order of its drafts. Durable on all copies, and applied, when it resolves. Not safe to repeat.
    * COPIES_TOO_FEW, KEY_SHREDDED, CLOSED, DATABASE_FAILED.
    */
-  async append(plainBytes: number, build: (nextId: () => RecordId) => Draft[]): Promise<void> {
+  async append(
+    plainBytes: number,
+    build: (nextId: () => RecordId) => Draft[],
+    { lazy = false, chain }: AppendOptions = {},
+  ): Promise<void> {
     await this.#admit(plainBytes);
     const nextId = (): RecordId => {
       this.#sequence += 1n;
@@ -112,17 +139,8 @@ export class AppendQueue {
       throw error;
     }
     await new Promise<void>((resolve, reject) => {
-      const waiting: Waiting = {
-        made: new Array<MadeRecord | undefined>(drafts.length).fill(undefined),
-        unmade: drafts.length,
-        facts: [],
-        plainBytes,
-        failed: undefined,
-        wake: undefined,
-        resolve,
-        reject,
-      };
-      this.#waiting.push(waiting);
+      const made = new Array<MadeRecord | undefined>(drafts.length).fill(undefined);
+      const waiting = this.#push({ made, unmade: drafts.length, facts: [], plainBytes, lazy, chain, resolve, reject });
       drafts.forEach((draft, index) => {
         this.#make(waiting, draft, index);
       });
@@ -135,18 +153,18 @@ export class AppendQueue {
     const plainBytes = records.reduce((sum, record) => sum + record.body.byteLength, 0);
     await this.#admit(plainBytes);
     await new Promise<void>((resolve, reject) => {
-      this.#waiting.push({
-        made: [...records],
-        unmade: 0,
-        facts: [...facts],
-        plainBytes,
-        failed: undefined,
-        wake: undefined,
-        resolve,
-        reject,
-      });
+      const made = [...records];
+      this.#push({ made, unmade: 0, facts: [...facts], plainBytes, lazy: false, chain: undefined, resolve, reject });
       this.#start();
     });
+  }
+
+  #push(parts: Omit<Waiting, 'kept' | 'failed' | 'wake'>): Waiting {
+    const waiting: Waiting = { ...parts, kept: [], failed: undefined, wake: undefined };
+    this.#waiting.push(waiting);
+    if (waiting.lazy) this.#lazyBytes += waiting.plainBytes;
+    else this.#urgentCount += 1;
+    return waiting;
   }
 
   /** Retires the open pack between two groups, whatever waits behind: a stream that never rests seals its packs too. */
@@ -160,6 +178,7 @@ export class AppendQueue {
   /** Finishes what was accepted, refuses the rest. The open pack stays open on the disks; it is for the caller to close. */
   async close(): Promise<PackWriter | undefined> {
     this.#closed = true;
+    this.#start();
     await this.#idle();
     return this.#pack;
   }
@@ -173,6 +192,8 @@ export class AppendQueue {
     if (this.#closed) throw new ArchiveError('CLOSED', 'the archive is stopping');
     const wait = this.#budget.take(plainBytes);
     if (wait === undefined) return;
+    // What lies and waits for nothing holds the room.
+    this.#start();
     await wait;
     // Who waited for room until the stream was closed was never accepted: nothing may be written from here on.
     if (!this.#closed) return;
@@ -185,18 +206,30 @@ export class AppendQueue {
     if (isFactKind(draft.kind)) {
       waiting.facts.push({ id: draft.id, kind: draft.kind, group: draft.group, hybrid, plain: draft.plain });
     }
+    let image: GroupImage | undefined;
+    const room = (spanBytes: number): Place | undefined => {
+      const reserved = this.#reserve(spanBytes);
+      image = reserved?.image;
+      return reserved?.place;
+    };
+    const ended = (): void => {
+      image?.finish();
+      waiting.unmade -= 1;
+      if (waiting.unmade === 0) waiting.wake?.();
+    };
     const done = (made: MadeRecord): void => {
       waiting.made[index] = made;
-      waiting.unmade -= 1;
-      if (waiting.unmade === 0) waiting.wake?.();
+      if (overlaps(made.body, draft.plain)) waiting.kept.push(draft);
+      else draft.release?.();
+      ended();
     };
     const failed = (reason: unknown): void => {
-      waiting.failed ??= reason;
-      waiting.unmade -= 1;
-      if (waiting.unmade === 0) waiting.wake?.();
+      waiting.failed ??= { reason };
+      draft.release?.();
+      ended();
     };
     try {
-      const made = this.options.works.make(draft, hybrid);
+      const made = this.options.works.make(draft, hybrid, room);
       if (made instanceof Promise) made.then(done, failed);
       else done(made);
     } catch (error) {
@@ -204,11 +237,30 @@ export class AppendQueue {
     }
   }
 
+  #reserve(spanBytes: number): { image: GroupImage; place: Place } | undefined {
+    const { memory, limits } = this.options;
+    let image = this.#images.at(-1);
+    let place = image?.reserve(spanBytes);
+    if (place === undefined && memory !== undefined) {
+      image = GroupImage.take(memory, limits.groupBytesMax);
+      if (image !== undefined) this.#images.push(image);
+      place = image?.reserve(spanBytes);
+    }
+    return image === undefined || place === undefined ? undefined : { image, place };
+  }
+
   #start(): void {
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
-      if (this.#waiting.length > 0 || this.#rolls.length > 0) this.#start();
+      if (this.#isDue()) this.#start();
     });
+  }
+
+  /** Whether there is something to write now. */
+  #isDue(): boolean {
+    if (this.#rolls.length > 0 || this.#urgentCount > 0) return true;
+    if (this.#waiting.length === 0) return false;
+    return this.#closed || this.#budget.hasWaiters || this.#lazyBytes >= this.options.limits.lazyBytesMax;
   }
 
   async #run(): Promise<void> {
@@ -217,14 +269,37 @@ export class AppendQueue {
     for (;;) {
       if (this.#rolls.length > 0) await this.#retireOpen();
       const first = this.#waiting[0];
-      if (first === undefined) return;
+      if (first === undefined || !this.#isDue()) return;
       if (first.unmade > 0) {
         await new Promise<void>((resolve) => {
           first.wake = resolve;
         });
       }
-      const batch = this.#takeBatch();
-      if (batch.length > 0) await this.#commit(batch);
+      await this.#commitNext();
+    }
+  }
+
+  /** One group. Records that are being made now go into the next image. */
+  async #commitNext(): Promise<void> {
+    const { memory, limits } = this.options;
+    const placed = this.#images.shift();
+    await placed?.finished();
+    const batch = this.#takeBatch(placed);
+    if (placed !== undefined && this.#waiting.length > 0) this.#keepOthers(placed);
+    const image = placed ?? (memory === undefined ? undefined : GroupImage.take(memory, limits.groupBytesMax));
+    try {
+      if (batch.length > 0) await this.#commit(batch, image);
+    } finally {
+      image?.giveBack();
+    }
+  }
+
+  /** Records of a later group leave an image whose group is written now. */
+  #keepOthers(image: GroupImage): void {
+    for (const waiting of this.#waiting) {
+      waiting.made.forEach((made, index) => {
+        if (made !== undefined && image.holds(made)) waiting.made[index] = image.takeOut(made);
+      });
     }
   }
 
@@ -242,8 +317,8 @@ export class AppendQueue {
     }
   }
 
-  /** What is made, from the front, up to one group. */
-  #takeBatch(): Waiting[] {
+  /** What is made, from the front, up to one group, and no record that has its place in a later group's image. */
+  #takeBatch(image: GroupImage | undefined): Waiting[] {
     const { groupBytesMax, groupRecordsMax } = this.options.limits;
     const batch: Waiting[] = [];
     let sizeBytes = 0;
@@ -251,35 +326,46 @@ export class AppendQueue {
     let taken = 0;
     for (const waiting of this.#waiting) {
       if (waiting.unmade > 0) break;
-      if (waiting.failed === undefined) {
+      const failure = waiting.failed ?? waiting.chain?.failure;
+      if (failure === undefined) {
         const more = waiting.made.reduce((sum, made) => sum + spanOf(defined(made, 'a made record')), 0);
         const full = sizeBytes + more > groupBytesMax || count + waiting.made.length > groupRecordsMax;
-        if (batch.length > 0 && full) break;
+        if (batch.length > 0 && (full || this.#liesLater(waiting, image))) break;
         sizeBytes += more;
         count += waiting.made.length;
         batch.push(waiting);
       } else {
-        this.#settle(waiting, waiting.failed);
+        this.#settle(waiting, failure);
       }
       taken += 1;
+      if (waiting.lazy) this.#lazyBytes -= waiting.plainBytes;
+      else this.#urgentCount -= 1;
     }
     this.#waiting.splice(0, taken);
     return batch;
   }
 
-  async #commit(batch: readonly Waiting[]): Promise<void> {
+  #liesLater(waiting: Waiting, image: GroupImage | undefined): boolean {
+    if (this.#images.length === 0) return false;
+    return waiting.made.some(
+      (made) => made !== undefined && image?.holds(made) !== true && this.#images.some((later) => later.holds(made)),
+    );
+  }
+
+  async #commit(batch: readonly Waiting[], image: GroupImage | undefined): Promise<void> {
     const records: MadeRecord[] = [];
     for (const waiting of batch) for (const made of waiting.made) records.push(defined(made, 'a made record'));
     try {
-      if (records.length > 0) await this.#writeSomewhere(records);
+      if (records.length > 0) await this.#writeSomewhere(records, image);
     } catch (error) {
-      for (const waiting of batch) this.#settle(waiting, error);
+      for (const waiting of batch) this.#settle(waiting, { reason: error });
       return;
     }
     const own = records.filter((record) => record.id.writer === this.options.writer);
     for (const record of own) releaseContent(record);
     const group: DurableGroup = {
       writer: this.options.writer,
+      // In the order of the batch, which is that of sequences, whatever the order on the medium.
       sequence: own.at(-1)?.id.sequence,
       facts: batch.flatMap((waiting) => waiting.facts),
     };
@@ -289,18 +375,21 @@ export class AppendQueue {
         await this.options.onDurable(group);
         for (const waiting of batch) this.#settle(waiting, undefined);
       } catch (error) {
-        for (const waiting of batch) this.#settle(waiting, error);
+        for (const waiting of batch) this.#settle(waiting, { reason: error });
       }
     });
   }
 
-  async #writeSomewhere(records: readonly MadeRecord[]): Promise<void> {
+  async #writeSomewhere(records: readonly MadeRecord[], image: GroupImage | undefined): Promise<void> {
     const { limits } = this.options;
     const sizeBytes = records.reduce((sum, record) => sum + spanOf(record), 0) + commitSizeBytes;
+    const composed = image?.compose(records);
     for (let attempt = 1; ; attempt += 1) {
       const pack = await this.#packWithRoom(records.length, sizeBytes);
       try {
-        await pack.writeGroup(records, this.options.hybrid.next());
+        const hybrid = this.options.hybrid.next();
+        if (composed === undefined) await pack.writeGroup(records, hybrid);
+        else await pack.writeGroup(composed, hybrid, image);
         return;
       } catch (error) {
         assert(pack.broken, 'a pack that fails a group is broken');
@@ -322,11 +411,20 @@ export class AppendQueue {
     return this.#pack;
   }
 
-  #settle(waiting: Waiting, error: unknown): void {
+  #settle(waiting: Waiting, failure: Waiting['failed']): void {
+    // At once, and not when a promise is heard: the next group may be taken before that.
+    if (failure !== undefined && waiting.chain !== undefined) waiting.chain.failure ??= failure;
+    for (const draft of waiting.kept) draft.release?.();
     this.#budget.give(waiting.plainBytes);
-    if (error === undefined) waiting.resolve();
-    else waiting.reject(error);
+    if (failure === undefined) waiting.resolve();
+    else waiting.reject(failure.reason);
   }
+}
+
+/** Whether a body is, in part, the plain bytes themselves. */
+function overlaps(body: Uint8Array, plain: Uint8Array): boolean {
+  if (body.buffer !== plain.buffer) return false;
+  return body.byteOffset < plain.byteOffset + plain.byteLength && plain.byteOffset < body.byteOffset + body.byteLength;
 }
 
 /** Ciphertext of content is on the disks now and nobody else's: its memory goes back at once, not when a collection finds it. */

@@ -1,13 +1,14 @@
 // ContentWriter: a stream of bytes becomes chunks, and chunks a tree (FORMAT.md 5).
 //
-// Invariants: memory is one chunk, one list a level, and what the append queue has in flight, whatever the length; every chunk and list is durable
-// before anything that names the content is appended; content of one chunk needs no list, content of no bytes no record.
+// Invariants: memory is one chunk, one list a level, and what the append queue has in flight, whatever the length; nothing that names a chunk or a list
+// becomes durable in an earlier group than it, nor at all when it failed (they are one chain); content of one chunk needs no list, content of no bytes no
+// record. What is sent before the end waits for nothing: it goes with the last record in one group, unless much has come together before.
 
-import { assert, type KeyGroup, type RecordId, Sha256 } from '../base/index.ts';
-import type { CodecHint } from '../codec/index.ts';
+import { assert, emptyBytes, type KeyGroup, type RecordId, Sha256 } from '../base/index.ts';
+import type { CodecHint, SharedMemory } from '../codec/index.ts';
 import { chunkSizeBytesMax, encodeChunkList, type ListChild, listChildrenMax, recordKind } from '../format/index.ts';
-import type { AppendQueue } from './append-queue.ts';
-import { factHint } from './draft.ts';
+import type { AppendQueue, Chain } from './append-queue.ts';
+import { type Draft, factHint } from './draft.ts';
 
 export type Content = {
   /** undefined for content of no bytes. */
@@ -28,25 +29,58 @@ export type ContentHints = {
 
 const listHint: CodecHint = { kind: 'bytes', effort: 'fast' };
 
+/** Chunks from here on are gathered in a slot of the shared memory, where there is one. */
+const slotBytesMin = 64 * 1024;
+
+/** A slot that a writer has now. Given back when the chunk was made, or when a writer was left in the middle and is collected. */
+class SlotLease {
+  readonly #memory: SharedMemory;
+  #slot: Uint8Array | undefined;
+
+  constructor(memory: SharedMemory) {
+    this.#memory = memory;
+  }
+
+  take(): Uint8Array | undefined {
+    assert(this.#slot === undefined, 'a writer has one slot at a time');
+    this.#slot = this.#memory.takeSlot();
+    return this.#slot;
+  }
+
+  /** Who gives the slot back, from now on; undefined when there is none. */
+  handOver(): (() => void) | undefined {
+    const slot = this.#slot;
+    this.#slot = undefined;
+    return slot === undefined ? undefined : () => this.#memory.giveSlot(slot);
+  }
+}
+
+const leftBehind = new FinalizationRegistry<SlotLease>((lease) => lease.handOver()?.());
+
+type Plain = { readonly bytes: Uint8Array; readonly release: (() => void) | undefined };
+
 export class ContentWriter {
   readonly #queue: AppendQueue;
+  readonly #lease: SlotLease | undefined;
   readonly #group: KeyGroup;
   readonly #hintAt: (offset: number) => CodecHint;
   readonly #digest = new Sha256();
-  #buffer = new Uint8Array(0);
+  #buffer: Uint8Array = emptyBytes;
   #filled = 0;
   #chunkOffset = 0;
   #sizeBytes = 0;
   #first: RecordId | undefined;
-  #outstanding = 0;
-  #failure: { readonly reason: unknown } | undefined;
-  #drained: (() => void) | undefined;
+  readonly #chain: Chain = { failure: undefined };
   /** Children not yet in a list, lowest level first. */
   readonly #levels: ListChild[][] = [];
   #ended = false;
 
-  constructor(queue: AppendQueue, group: KeyGroup, hints: ContentHints) {
+  constructor(queue: AppendQueue, group: KeyGroup, hints: ContentHints, memory: SharedMemory | undefined) {
     this.#queue = queue;
+    if (memory !== undefined) {
+      this.#lease = new SlotLease(memory);
+      leftBehind.register(this, this.#lease);
+    }
     this.#group = group;
     this.#hintAt = hints.hintAt;
   }
@@ -78,7 +112,7 @@ export class ContentWriter {
   async #makeRoom(more: number): Promise<void> {
     if (this.#filled === chunkSizeBytesMax) await this.#flushChunk();
     const wanted = Math.min(chunkSizeBytesMax, Math.max(this.#filled + more, 2 * this.#filled));
-    const grown = new Uint8Array(wanted);
+    const grown = (wanted >= slotBytesMin ? this.#lease?.take() : undefined) ?? new Uint8Array(wanted);
     grown.set(this.#buffer.subarray(0, this.#filled));
     this.#buffer = grown;
   }
@@ -86,54 +120,55 @@ export class ContentWriter {
   async #flushChunk(): Promise<void> {
     const plain = this.#takeChunk();
     const hint = this.#hintAt(this.#chunkOffset);
-    this.#chunkOffset += plain.byteLength;
+    this.#chunkOffset += plain.bytes.byteLength;
     await this.#append(recordKind.chunk, plain, hint, 0);
   }
 
-  #takeChunk(): Uint8Array {
-    const plain = this.#filled === this.#buffer.byteLength ? this.#buffer : this.#buffer.slice(0, this.#filled);
-    this.#buffer = new Uint8Array(0);
+  #takeChunk(): Plain {
+    const release = this.#lease?.handOver();
+    const whole = this.#filled === this.#buffer.byteLength;
+    const bytes = this.#buffer.subarray(0, this.#filled);
+    this.#buffer = emptyBytes;
     this.#filled = 0;
-    return plain;
+    // A part of a buffer would be copied on its way to a worker, and keep the rest of it in memory until then.
+    return { bytes: whole || release !== undefined ? bytes : bytes.slice(), release };
   }
 
   /** Sends a record off and notes it as a child of `level`; resolves when the queue has room, not when it is durable. */
   async #append(
     kind: number,
-    plain: Uint8Array,
+    { bytes: plain, release }: Plain,
     hint: CodecHint,
     level: number,
     below = plain.byteLength,
   ): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure.reason;
-    await new Promise<void>((accepted, refused) => {
-      this.#outstanding += 1;
-      this.#queue
-        .append(plain.byteLength, (nextId) => {
+    let taken = false;
+    try {
+      this.#check();
+      await new Promise<void>((accepted, refused) => {
+        const build = (nextId: () => RecordId): Draft[] => {
           const id = nextId();
           this.#first ??= id;
           const children = this.#levels[level] ?? [];
           this.#levels[level] = children;
           children.push({ id, sizeBytes: below });
+          taken = true;
           accepted();
-          return [{ id, kind, group: this.#group, plain, hint }];
-        })
-        .then(
-          () => this.#settled(),
-          (reason: unknown) => {
-            this.#failure ??= { reason };
-            refused(reason);
-            this.#settled();
-          },
-        );
-    });
+          return [{ id, kind, group: this.#group, plain, hint, release }];
+        };
+        // Once it is accepted, what fails is kept in the chain.
+        this.#queue.append(plain.byteLength, build, { lazy: true, chain: this.#chain }).catch(refused);
+      });
+    } catch (error) {
+      if (!taken) release?.();
+      throw error;
+    }
     const children = this.#levels[level] as ListChild[];
     if (children.length === listChildrenMax) await this.#closeList(level);
   }
 
-  #settled(): void {
-    this.#outstanding -= 1;
-    if (this.#outstanding === 0) this.#drained?.();
+  #check(): void {
+    if (this.#chain.failure !== undefined) throw this.#chain.failure.reason;
   }
 
   async #closeList(level: number): Promise<void> {
@@ -141,17 +176,7 @@ export class ContentWriter {
     this.#levels[level] = [];
     const sizeBytes = children.reduce((sum, child) => sum + child.sizeBytes, 0);
     const plain = encodeChunkList({ level: level + 1, sizeBytes, digest: undefined, children });
-    await this.#append(recordKind.chunkList, plain, listHint, level + 1, sizeBytes);
-  }
-
-  async #drain(): Promise<void> {
-    if (this.#outstanding > 0) {
-      await new Promise<void>((resolve) => {
-        this.#drained = resolve;
-      });
-      this.#drained = undefined;
-    }
-    if (this.#failure !== undefined) throw this.#failure.reason;
+    await this.#append(recordKind.chunkList, { bytes: plain, release: undefined }, listHint, level + 1, sizeBytes);
   }
 
   /**
@@ -164,43 +189,51 @@ export class ContentWriter {
     const single = this.#levels.length === 0 && this.#filled > 0;
     if (!single) {
       await this.cut();
-      await this.#drain();
       // Lists above the lowest may be open: each becomes a child of the one above it, until one is left.
       while (this.#levels.length > 1) {
         const level = this.#levels.findIndex((children) => children.length > 0);
         if (level === this.#levels.length - 1) break;
         await this.#closeList(level);
-        await this.#drain();
       }
     }
     this.#ended = true;
     let content: Content = { ref: undefined, first: undefined, sizeBytes: this.#sizeBytes, digest };
     const last = this.#lastRecord(single, digest);
-    // Room is asked for before the facts are known; they are small, and what they hold beyond this is let in with them.
-    await this.#queue.append(last?.plain.byteLength ?? 0, (nextId) => {
+    let taken = false;
+    const build = (nextId: () => RecordId): Draft[] => {
       const ref = last === undefined ? undefined : nextId();
       content = { ...content, ref, first: this.#first ?? ref };
-      const drafts = say(content).map((fact) => ({ fact }));
-      const hint = this.#hintAt(this.#chunkOffset);
+      const facts = say(content);
+      const hint = single ? this.#hintAt(this.#chunkOffset) : listHint;
+      taken = true;
       const lead =
         last === undefined || ref === undefined
           ? []
-          : [{ id: ref, kind: last.kind, group: this.#group, plain: last.plain, hint: single ? hint : listHint }];
-      return [...lead, ...drafts.map(({ fact }) => ({ id: nextId(), ...fact, hint: factHint(fact.plain) }))];
-    });
+          : [{ id: ref, kind: last.kind, group: this.#group, plain: last.bytes, hint, release: last.release }];
+      return [...lead, ...facts.map((fact) => ({ id: nextId(), ...fact, hint: factHint(fact.plain) }))];
+    };
+    try {
+      this.#check();
+      // Room is asked for before the facts are known; they are small, and what they hold beyond this is let in with them.
+      await this.#queue.append(last?.bytes.byteLength ?? 0, build, { chain: this.#chain });
+    } catch (error) {
+      if (!taken) last?.release?.();
+      throw error;
+    }
     return content;
   }
 
   /** The record that the content is known by: its only chunk, or the topmost list. */
-  #lastRecord(single: boolean, digest: Uint8Array): { kind: number; plain: Uint8Array } | undefined {
-    if (single) return { kind: recordKind.chunk, plain: this.#takeChunk() };
+  #lastRecord(single: boolean, digest: Uint8Array): (Plain & { readonly kind: number }) | undefined {
+    if (single) return { kind: recordKind.chunk, ...this.#takeChunk() };
     if (this.#sizeBytes === 0) return undefined;
     const level = this.#levels.length - 1;
     const children = this.#levels[level] as ListChild[];
     assert(children.length > 0, 'content of several chunks has a list');
     return {
       kind: recordKind.chunkList,
-      plain: encodeChunkList({ level: level + 1, sizeBytes: this.#sizeBytes, digest, children }),
+      bytes: encodeChunkList({ level: level + 1, sizeBytes: this.#sizeBytes, digest, children }),
+      release: undefined,
     };
   }
 }

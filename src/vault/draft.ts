@@ -12,6 +12,8 @@ export type Draft = {
   readonly group: KeyGroup;
   readonly plain: Uint8Array;
   readonly hint: CodecHint;
+  /** Called once, when the plain bytes are needed no more. Without it they are the record's from now on. */
+  readonly release?: (() => void) | undefined;
 };
 
 /** Up to here a fact is stored as it is: a frame around so few bytes saves a third of them and costs more than all the rest of the record. */

@@ -9,6 +9,8 @@ export type VaultLimits = {
   /** One group commit: one write and one sync for all that waits, up to this. */
   readonly groupBytesMax: number;
   readonly groupRecordsMax: number;
+  /** Bytes that nobody waits for are written when so many have come together. */
+  readonly lazyBytesMax: number;
   /** A pack is sealed when its records reach this, or this age. */
   readonly packBytesMax: number;
   readonly packAgeMsMax: number;
@@ -26,6 +28,7 @@ export const vaultLimitsDefault: VaultLimits = {
   inFlightBytesMax: 24 * 1024 * 1024,
   groupBytesMax: 8 * 1024 * 1024,
   groupRecordsMax: 4096,
+  lazyBytesMax: 4 * 1024 * 1024,
   packBytesMax: 1024 * 1024 * 1024,
   packAgeMsMax: 15 * 60 * 1000,
   packAttemptsMax: 4,

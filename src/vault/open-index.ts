@@ -3,26 +3,31 @@
 // Invariants: at most `packRecordsMax` rows of 96 bytes, in the order of their offsets; a record is found by its id without a walk.
 // Bounded by the pack, and there are few open packs.
 
-import { assert, type RecordId, type WriterId } from '../base/index.ts';
+import { assert, defined, type HybridTime, type RecordId, type WriterId } from '../base/index.ts';
 import {
-  compareRecordIds,
   decodeIndexRow,
   encodeIndexRow,
   type IndexRow,
   indexRowBytes,
+  indexRowKind,
   isFactKind,
   MerkleRoot,
   packRecordsMax,
+  type SequenceRun,
 } from '../format/index.ts';
 
 const rowsAtFirst = 1024;
 
-type WriterRows = { sequences: number[]; rows: number[]; ascending: boolean };
+/** By sequence; `rows` says where each stands. */
+type WriterRows = { readonly sequences: number[]; readonly rows: number[] };
 
 export class OpenIndex {
   #bytes = new Uint8Array(rowsAtFirst * indexRowBytes);
   #count = 0;
   #factCount = 0;
+  #hybridLeast: HybridTime | undefined;
+  #hybridGreatest: HybridTime | undefined;
+  readonly #tree = new MerkleRoot();
   readonly #byWriter = new Map<WriterId, WriterRows>();
 
   get count(): number {
@@ -31,6 +36,14 @@ export class OpenIndex {
 
   get factCount(): number {
     return this.#factCount;
+  }
+
+  /** Of all records; there is one. */
+  get hybridRange(): { readonly least: HybridTime; readonly greatest: HybridTime } {
+    return {
+      least: defined(this.#hybridLeast, 'an index with a record'),
+      greatest: defined(this.#hybridGreatest, 'an index with a record'),
+    };
   }
 
   add(row: IndexRow): void {
@@ -42,21 +55,21 @@ export class OpenIndex {
       this.#bytes = grown;
     }
     encodeIndexRow(row, this.#bytes, at);
+    this.#tree.add(row.leaf);
     const sequence = Number(row.id.sequence);
     let rows = this.#byWriter.get(row.id.writer);
     if (rows === undefined) {
-      rows = { sequences: [], rows: [], ascending: true };
+      rows = { sequences: [], rows: [] };
       this.#byWriter.set(row.id.writer, rows);
     }
-    const last = rows.sequences.at(-1);
-    if (last !== undefined && last >= sequence) rows.ascending = false;
-    rows.sequences.push(sequence);
-    rows.rows.push(this.#count);
+    insert(rows, sequence, this.#count);
     this.#count += 1;
     if (isFactKind(row.kind)) this.#factCount += 1;
+    if (this.#hybridLeast === undefined || row.hybrid < this.#hybridLeast) this.#hybridLeast = row.hybrid;
+    if (this.#hybridGreatest === undefined || row.hybrid > this.#hybridGreatest) this.#hybridGreatest = row.hybrid;
   }
 
-  row(index: number): IndexRow {
+  #row(index: number): IndexRow {
     assert(index >= 0 && index < this.#count, 'a row that is there');
     return decodeIndexRow(this.#bytes, index);
   }
@@ -65,55 +78,86 @@ export class OpenIndex {
     const rows = this.#byWriter.get(id.writer);
     if (rows === undefined) return undefined;
     const sequence = Number(id.sequence);
-    const place = rows.ascending ? halve(rows.sequences, sequence) : rows.sequences.indexOf(sequence);
-    return place < 0 ? undefined : this.row(rows.rows[place] as number);
+    const place = placeOf(rows.sequences, sequence);
+    return rows.sequences[place] === sequence ? this.#row(rows.rows[place] as number) : undefined;
   }
 
-  /** Rows in the order of record ids, as a footer wants them; a record that is there twice is named once. */
-  sorted(): IndexRow[] {
-    const rows: IndexRow[] = [];
-    for (let index = 0; index < this.#count; index += 1) rows.push(this.row(index));
-    rows.sort((a, b) => compareRecordIds(a.id, b.id));
-    return rows;
+  /** Rows as a footer holds them, in the order of record ids, at most so many at a time. A copy of the whole is never made. */
+  *sortedPages(rowsMax: number): Generator<Uint8Array> {
+    let page = new Uint8Array(Math.min(rowsMax, this.#count) * indexRowBytes);
+    let filled = 0;
+    let left = this.#count;
+    for (const { rows } of this.#writers()) {
+      for (const row of rows) {
+        page.set(this.#bytes.subarray(row * indexRowBytes, (row + 1) * indexRowBytes), filled);
+        filled += indexRowBytes;
+        left -= 1;
+        if (filled < page.byteLength) continue;
+        yield page;
+        page = new Uint8Array(Math.min(rowsMax, left) * indexRowBytes);
+        filled = 0;
+      }
+    }
   }
 
   /** The root over the leaves in the order of their offsets. */
   root(): Uint8Array {
-    const tree = new MerkleRoot();
-    for (let index = 0; index < this.#count; index += 1) tree.add(this.row(index).leaf);
-    return tree.root();
+    return this.#tree.root();
   }
 
-  /** Least and greatest sequence of each writer: the runs by which a record's pack is found. */
-  runs(): { writer: WriterId; first: bigint; last: bigint }[] {
-    return runsOf(this.sorted());
+  /** Unbroken runs of each writer's sequences: by them a record's pack is found. */
+  runs(): SequenceRun[] {
+    const runs: SequenceRun[] = [];
+    for (const { writer, sequences } of this.#writers()) {
+      let first = sequences[0] as number;
+      let last = first;
+      for (const sequence of sequences) {
+        if (sequence > last + 1) {
+          runs.push({ writer, first: BigInt(first), last: BigInt(last) });
+          first = sequence;
+        }
+        last = sequence;
+      }
+      runs.push({ writer, first: BigInt(first), last: BigInt(last) });
+    }
+    return runs;
   }
 
-  *rows(): Generator<IndexRow> {
-    for (let index = 0; index < this.#count; index += 1) yield this.row(index);
+  /** Rows of facts, in the order of their offsets. */
+  *factRows(): Generator<IndexRow> {
+    for (let index = 0; index < this.#count; index += 1) {
+      if (isFactKind(indexRowKind(this.#bytes, index))) yield this.#row(index);
+    }
+  }
+
+  /** In the order in which ids are sorted. */
+  #writers(): ({ readonly writer: WriterId } & WriterRows)[] {
+    const writers = [...this.#byWriter].map(([writer, rows]) => ({ writer, ...rows }));
+    return writers.sort((a, b) => (a.writer < b.writer ? -1 : 1));
   }
 }
 
-/** Unbroken runs of sequences among rows in the order of ids. */
-function runsOf(sorted: Iterable<{ readonly id: RecordId }>): { writer: WriterId; first: bigint; last: bigint }[] {
-  const runs: { writer: WriterId; first: bigint; last: bigint }[] = [];
-  for (const { id } of sorted) {
-    const last = runs.at(-1);
-    if (last !== undefined && last.writer === id.writer && id.sequence <= last.last + 1n) last.last = id.sequence;
-    else runs.push({ writer: id.writer, first: id.sequence, last: id.sequence });
+/** Nearly always the end: within a group records may lie in any order, groups follow one another. */
+function insert({ sequences, rows }: WriterRows, sequence: number, row: number): void {
+  const last = sequences.at(-1);
+  const place = last === undefined || last < sequence ? sequences.length : placeOf(sequences, sequence);
+  if (place === sequences.length) {
+    sequences.push(sequence);
+    rows.push(row);
+  } else {
+    sequences.splice(place, 0, sequence);
+    rows.splice(place, 0, row);
   }
-  return runs;
 }
 
-function halve(sequences: readonly number[], wanted: number): number {
+/** Where the first sequence stands that is not below the wanted one. */
+function placeOf(sequences: readonly number[], wanted: number): number {
   let low = 0;
-  let high = sequences.length - 1;
-  while (low <= high) {
+  let high = sequences.length;
+  while (low < high) {
     const middle = (low + high) >>> 1;
-    const value = sequences[middle] as number;
-    if (value === wanted) return middle;
-    if (value < wanted) low = middle + 1;
-    else high = middle - 1;
+    if ((sequences[middle] as number) < wanted) low = middle + 1;
+    else high = middle;
   }
-  return -1;
+  return low;
 }

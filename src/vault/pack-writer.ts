@@ -27,6 +27,7 @@ import {
   type PackClassName,
   packRecordsMax,
 } from '../format/index.ts';
+import type { GroupImage } from './group-image.ts';
 import { recordsBytesMax } from './limits.ts';
 import { OpenIndex } from './open-index.ts';
 import { openPath } from './paths.ts';
@@ -112,35 +113,28 @@ export class PackWriter {
 
   /**
    * Durable on every mirror when it resolves. On failure none of these records is in the pack as far as anyone may rely on it, and the
-   * pack takes no more: append them, as they are, to another.
+   * pack takes no more: append them, as they are, to another. `image`: where these records, in this order, were put together.
    */
-  async writeGroup(records: readonly MadeRecord[], hybrid: HybridTime): Promise<void> {
+  async writeGroup(records: readonly MadeRecord[], hybrid: HybridTime, image?: GroupImage): Promise<void> {
     assert(records.length > 0, 'a group has a record');
     assert(!this.#broken, 'a broken pack takes no more groups');
     const groupOffset = this.#endOffset;
-    const parts = recordParts(records);
     const sizeBytes = records.reduce((sum, record) => sum + spanOf(record), 0);
-    const paddingBytes = groupPaddingBytes(sizeBytes);
-    const commitOffset = groupOffset + sizeBytes + paddingBytes;
-    if (paddingBytes > 0) parts.push(zeroBytes(paddingBytes));
-    parts.push(
-      encodeCommit({
-        writer: this.plan.writer,
-        hybrid,
-        number: this.#groupCount,
-        recordCount: records.length,
-        inFooter: false,
-        groupOffset,
-        previousCommitOffset: this.#commitOffset,
-        recordCountSoFar: this.index.count + records.length,
-        leavesDigest: sha256(leavesOf(records)),
-      }),
-    );
-    let writeOffset = groupOffset;
-    if (!this.#headerWritten) {
-      parts.unshift(encodeHeader(this.plan));
-      writeOffset = 0;
-    }
+    const commitOffset = groupOffset + sizeBytes + groupPaddingBytes(sizeBytes);
+    const commit = encodeCommit({
+      writer: this.plan.writer,
+      hybrid,
+      number: this.#groupCount,
+      recordCount: records.length,
+      inFooter: false,
+      groupOffset,
+      previousCommitOffset: this.#commitOffset,
+      recordCountSoFar: this.index.count + records.length,
+      leavesDigest: sha256(leavesOf(records)),
+    });
+    const header = this.#headerWritten ? undefined : encodeHeader(this.plan);
+    const writeOffset = header === undefined ? groupOffset : 0;
+    const parts = image === undefined ? groupParts(records, commit, header) : [image.bytes(commit, header)];
     await this.#onEveryMirror(async (file) => {
       await file.write(writeOffset, parts);
       await file.sync();
@@ -194,6 +188,18 @@ export class PackWriter {
   async close(): Promise<void> {
     await Promise.all(this.mirrors.map((mirror) => mirror.file.close()));
   }
+}
+
+function groupParts(
+  records: readonly MadeRecord[],
+  commit: Uint8Array,
+  header: Uint8Array | undefined,
+): readonly Uint8Array[] {
+  const parts = recordParts(records);
+  const paddingBytes = groupPaddingBytes(records.reduce((sum, record) => sum + spanOf(record), 0));
+  if (paddingBytes > 0) parts.push(zeroBytes(paddingBytes));
+  parts.push(commit);
+  return header === undefined ? parts : [header, ...parts];
 }
 
 /** Some mirrors failed: which, and why. The others hold what they held. */

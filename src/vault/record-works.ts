@@ -4,14 +4,15 @@
 // away by a worker, so the caller gives them up.
 
 import type { HybridTime, Random } from '../base/index.ts';
-import { type CodecPool, checkedCipher, nonceSizeBytes } from '../codec/index.ts';
+import { type CodecPool, checkedCipher, type MakeJob, nonceSizeBytes } from '../codec/index.ts';
 import type { Head } from '../format/index.ts';
 import type { KeySource } from '../keys/index.ts';
 import type { Draft } from './draft.ts';
 import { type MadeRecord, madeRecord } from './record.ts';
 
 export interface RecordWorks {
-  make(draft: Draft, hybrid: HybridTime): MadeRecord | Promise<MadeRecord>;
+  /** `room`: asked for a place when a worker is about to make the record. */
+  make(draft: Draft, hybrid: HybridTime, room: MakeJob['room']): MadeRecord | Promise<MadeRecord>;
   open(head: Head, body: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
@@ -20,7 +21,7 @@ export function poolWorks(parts: { pool: CodecPool; keys: KeySource; cipher: num
   const cipher = checkedCipher(parts.cipher);
   const nonceBytes = nonceSizeBytes(cipher);
   return {
-    make(draft, hybrid) {
+    make(draft, hybrid, room) {
       const { id, kind, group, plain, hint } = draft;
       const made = pool.make({
         fields: { id, kind, group, hybrid },
@@ -28,6 +29,7 @@ export function poolWorks(parts: { pool: CodecPool; keys: KeySource; cipher: num
         hint,
         keys: keys.groupKeys(group, cipher),
         nonce: random.bytes(nonceBytes),
+        room,
       });
       return made instanceof Promise
         ? made.then((bytes) => madeRecord(bytes.fields, bytes.head, bytes.body))

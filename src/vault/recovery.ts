@@ -17,7 +17,7 @@ import {
   utf8Bytes,
   type WriterId,
 } from '../base/index.ts';
-import { isFactKind, type Locator } from '../format/index.ts';
+import type { Locator } from '../format/index.ts';
 import { type FactTaker, factBatchMax, runsOfPack, walkFacts } from './adopt-pack.ts';
 import type { FactWorks, FoundFact } from './fact-windows.ts';
 import type { OpenIndex } from './open-index.ts';
@@ -258,8 +258,7 @@ export class Recovery {
     read: (offset: number, sizeBytes: number) => Promise<ReadRecord | undefined>,
   ): Promise<void> {
     let batch: FoundFact[] = [];
-    for (const row of index.rows()) {
-      if (!isFactKind(row.kind)) continue;
+    for (const row of index.factRows()) {
       const record = await read(row.offset, row.sizeBytes);
       if (record === undefined) continue;
       batch.push(await this.#taker.open(record));

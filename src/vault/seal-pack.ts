@@ -20,17 +20,15 @@ import type { DiskFile } from '../disk/index.ts';
 import {
   blockSizeBytes,
   commitSizeBytes,
+  decodeIndexRow,
   encodeCommit,
   encodeHead,
-  encodeIndexRow,
   encodeLocator,
   groupPaddingBytes,
   type HeadFields,
   type IndexPlace,
-  type IndexRow,
-  indexRowBytes,
+  indexRowCount,
   indexRowsMax,
-  isFactKind,
   packAlignBytes,
   recordAlignBytes,
   recordKind,
@@ -90,8 +88,7 @@ export async function writeFooter(source: SealSource, sealed: HybridTime, sink: 
     groupNumber += 1;
   };
 
-  const sorted = index.sorted();
-  const { records: pages, places } = indexRecords(sorted, plan, sealed, footerOffset);
+  const { records: pages, places } = indexRecords(index, plan, sealed, footerOffset);
   await writeGroup(pages);
   let factCount = 0;
   let waiting: MadeRecord[] = [];
@@ -111,7 +108,7 @@ export async function writeFooter(source: SealSource, sealed: HybridTime, sink: 
   const footerSizeBytes = offset - footerOffset;
   const sizeBytes = roundUp(offset + blockSizeBytes, packAlignBytes);
   const root = index.root();
-  const times = sorted.map((row) => row.hybrid);
+  const { least, greatest } = index.hybridRange;
   const locator = encodeLocator({
     class: plan.class,
     pack: plan.pack,
@@ -121,8 +118,8 @@ export async function writeFooter(source: SealSource, sealed: HybridTime, sink: 
     factCount,
     packSizeBytes: sizeBytes,
     sealed,
-    hybridLeast: times.reduce((least, time) => (time < least ? time : least)),
-    hybridGreatest: times.reduce((greatest, time) => (time > greatest ? time : greatest)),
+    hybridLeast: least,
+    hybridGreatest: greatest,
     footerDigest: digest.digest(),
     root,
     index: places,
@@ -133,7 +130,7 @@ export async function writeFooter(source: SealSource, sealed: HybridTime, sink: 
 }
 
 function indexRecords(
-  sorted: readonly IndexRow[],
+  index: OpenIndex,
   plan: PackPlan,
   sealed: HybridTime,
   footerOffset: number,
@@ -141,12 +138,7 @@ function indexRecords(
   const records: MadeRecord[] = [];
   const places: IndexPlace[] = [];
   let offset = footerOffset;
-  for (let from = 0; from < sorted.length; from += indexRowsMax) {
-    const rows = sorted.slice(from, from + indexRowsMax);
-    const plain = new Uint8Array(rows.length * indexRowBytes);
-    rows.forEach((row, number) => {
-      encodeIndexRow(row, plain, number * indexRowBytes);
-    });
+  for (const plain of index.sortedPages(indexRowsMax)) {
     const { codec, codecVersion, packed } = encodePlain(plain, { kind: 'bytes', effort: 'fast' });
     assert(
       codec === codecNumber.none || codec === codecNumber.zstd,
@@ -165,12 +157,11 @@ function indexRecords(
       nonce: emptyBytes,
     };
     const record = madeRecord(fields, encodeHead(fields, sha256(packed)), packed);
-    const first = rows[0] as IndexRow;
     places.push({
-      first: first.id,
+      first: decodeIndexRow(plain, 0).id,
       offset,
       sizeBytes: record.head.byteLength + record.body.byteLength,
-      rowCount: rows.length,
+      rowCount: indexRowCount(plain),
     });
     records.push(record);
     offset += spanOf(record);
@@ -182,8 +173,7 @@ function indexRecords(
 async function* factsOf(source: SealSource): AsyncGenerator<MadeRecord> {
   let window: Uint8Array = emptyBytes;
   let windowOffset = 0;
-  for (const row of source.index.rows()) {
-    if (!isFactKind(row.kind)) continue;
+  for (const row of source.index.factRows()) {
     const end = row.offset + row.sizeBytes;
     if (row.offset < windowOffset || end > windowOffset + window.byteLength) {
       windowOffset = row.offset;

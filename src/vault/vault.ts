@@ -155,6 +155,7 @@ export class Vault {
         limits: this.limits,
         hybrid: this.#options.hybrid,
         works: this.#works,
+        memory: this.#options.pool.memory,
         openPack: () => this.#openPack(name, writer),
         retire: (pack, applied) => this.#retire(pack, applied),
         onMirrorFault: (fault) => this.#mirrorFailed(fault),
@@ -167,7 +168,7 @@ export class Vault {
 
   /** A writer of content of any length under one key group. */
   contentWriter(stream: PackClassName, group: ContentGroup, hints: ContentHints): ContentWriter {
-    return new ContentWriter(this.stream(stream), group, hints);
+    return new ContentWriter(this.stream(stream), group, hints, this.#options.pool.memory);
   }
 
   /** Appends facts alone. Durable and applied when it resolves. */

@@ -32,7 +32,7 @@ import {
   type VaultEvent,
   type VaultLimits,
 } from '../../src/vault/index.ts';
-import { inlinePool, rigArchive, rigGroup, rigKeys } from '../support/vault-rig.ts';
+import { newInlinePool, rigArchive, rigGroup, rigKeys } from '../support/vault-rig.ts';
 import type { SimDatabase } from './sim-database.ts';
 
 export type SimArchiveOptions = {
@@ -71,7 +71,7 @@ export class SimArchive {
       stores,
       sql: options.database.sql,
       keys: rigKeys,
-      pool: inlinePool,
+      pool: newInlinePool(),
       clock,
       hybrid: this.hybrid,
       random: new SeededRandom(options.seed),

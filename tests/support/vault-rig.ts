@@ -20,12 +20,20 @@ import {
   tenantId,
 } from '../../src/base/index.ts';
 import {
+  type CipherKeys,
   type CodecPool,
   cipherKeys,
+  type MakeJob,
   makeRecord,
+  makeRecordInto,
   type OpenManyJob,
   openMany,
   openRecord,
+  type RecordBytes,
+  SharedMemory,
+  type SharedSizes,
+  sharedBytes,
+  spanBytesMax,
 } from '../../src/codec/index.ts';
 import type { Disk } from '../../src/disk/index.ts';
 import type { KeySource } from '../../src/keys/index.ts';
@@ -45,19 +53,38 @@ import {
 export const rigArchive: ArchiveId = archiveId('a1'.repeat(16));
 export const rigGroup: KeyGroup = { tenant: tenantId(1), year: 2026, group: 77n };
 
-/** A key for each group, from its name: no tree, nothing to lose. */
+const keysKnown = new Map<string, CipherKeys>();
+
+/** A key for each group, from its name: no tree, nothing to lose. Those that were asked for are kept, as a keyring keeps them. */
 export const rigKeys = {
   groupKeys(group: KeyGroup, cipher: number) {
-    const seed = createHash('sha256').update(`${group.tenant}/${group.year}/${group.group}`).digest();
-    return cipherKeys(seed, cipher);
+    const name = `${group.tenant}/${group.year}/${group.group}`;
+    let keys = keysKnown.get(`${name}/${cipher}`);
+    if (keys === undefined) {
+      keys = cipherKeys(createHash('sha256').update(name).digest(), cipher);
+      keysKnown.set(`${name}/${cipher}`, keys);
+    }
+    return keys;
   },
 } as KeySource;
 
-export const inlinePool = {
-  make: makeRecord,
-  open: openRecord,
-  openMany: async (job: OpenManyJob) => openMany(job),
-} as unknown as CodecPool;
+/** Little memory, so that some groups find none and some are too long for it. */
+const rigSizes: SharedSizes = { slots: 1, regions: 3, regionBytes: 128 * 1024 };
+
+/** Does at once what a pool does in its workers, in the same places. */
+export function newInlinePool(): CodecPool {
+  const memory = new SharedMemory(new SharedArrayBuffer(sharedBytes(rigSizes)), rigSizes);
+  const make = (job: MakeJob): RecordBytes => {
+    const place = job.room?.(spanBytesMax(job.plain.byteLength, job.keys, job.nonce));
+    return place === undefined ? makeRecord(job) : makeRecordInto(job, memory.at(place));
+  };
+  return {
+    memory,
+    make,
+    open: openRecord,
+    openMany: async (job: OpenManyJob) => openMany(job),
+  } as unknown as CodecPool;
+}
 
 let databaseFolder: string | undefined;
 let databaseCount = 0;
@@ -123,7 +150,7 @@ export async function openRig(options: RigOptions): Promise<Rig> {
     stores,
     sql,
     keys: options.keys ?? rigKeys,
-    pool: options.pool ?? inlinePool,
+    pool: options.pool ?? newInlinePool(),
     clock,
     hybrid,
     random,
