@@ -16,6 +16,8 @@ import {
 } from '../base/index.ts';
 import type { CatalogChange, JsonObject, Version } from '../catalog/index.ts';
 import { decodeFact, type FactEvent, type ObjectEntry } from '../format/index.ts';
+import { studyFamily } from './instance-names.ts';
+import { instanceChanges } from './project-instance.ts';
 
 export const projectVersion = 2;
 
@@ -50,12 +52,17 @@ export function project(fact: Fact): CatalogChange[] {
 }
 
 function objectChanges(entry: ObjectEntry, group: KeyGroup, version: Version): CatalogChange[] {
+  const { dicom } = entry;
   const first =
     entry.first !== undefined && entry.ref !== undefined && entry.first.writer === entry.ref.writer
       ? entry.first.sequence
       : undefined;
   return [
-    { kind: 'group', group, family: familyOf(entry.bucket, entry.key) },
+    {
+      kind: 'group',
+      group,
+      family: dicom === undefined ? familyOf(entry.bucket, entry.key) : studyFamily(dicom.study),
+    },
     {
       kind: 'object',
       version,
@@ -74,6 +81,7 @@ function objectChanges(entry: ObjectEntry, group: KeyGroup, version: Version): C
       contentType: entry.contentType,
       meta: entry.meta,
     },
+    ...(dicom === undefined ? [] : instanceChanges(entry, dicom, group, version)),
   ];
 }
 

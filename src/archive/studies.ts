@@ -1,7 +1,7 @@
 // Studies: what is known of patients, studies, series and instances, found by conditions and given out as they are found.
 //
 // Invariants: nothing is held beyond a page; whoever stops asking stops the search; what is found is what the catalog knew when its page was read.
-// Left out on purpose: a protocol's keys and matching rules; doors turn them into conditions.
+// Left out on purpose: identifiers and JSON; doors have them.
 
 import type {
   Catalog,
@@ -9,10 +9,14 @@ import type {
   FoundPatient,
   FoundSeries,
   FoundStudy,
+  Level,
   PageOptions,
   Search,
   SearchPage,
 } from '../catalog/index.ts';
+import type { DataSet } from '../dicom/index.ts';
+import { fitsKey, planQuery, type Query } from './query.ts';
+import { type Answer, AnswerMaker } from './query-answers.ts';
 
 export type FindOptions = {
   /** Rows to pass over first. */
@@ -28,9 +32,49 @@ type ReadPage<Row> = (options: PageOptions) => Promise<SearchPage<Row>>;
 
 export class Studies {
   readonly #catalog: Catalog;
+  readonly #readHeader: (instance: FoundInstance) => Promise<DataSet>;
 
-  constructor(catalog: Catalog) {
+  constructor(catalog: Catalog, readHeader: (instance: FoundInstance) => Promise<DataSet>) {
     this.#catalog = catalog;
+    this.#readHeader = readHeader;
+  }
+
+  /** A question as DICOM asks it, answered as it is found. */
+  async *answers(query: Query): AsyncGenerator<Answer> {
+    const { search, rest } = planQuery(query);
+    const wanted = [...new Set([...query.wanted, ...rest.map((key) => key.tag)])];
+    const { tenant } = query;
+    const maker = new AnswerMaker({ catalog: this.#catalog, tenant, wanted, readHeader: this.#readHeader });
+    // Where something is left to compare, rows are passed over and counted after that.
+    const page: FindOptions = rest.length === 0 ? { skip: query.skip, limit: query.limit } : {};
+    let [skip, left] = rest.length === 0 ? [0, Number.POSITIVE_INFINITY] : [query.skip ?? 0, query.limit ?? Infinity];
+    for await (const answer of this.#all(query.level, search, maker, page)) {
+      if (!rest.every((key) => fitsKey(answer.values.get(key.tag) ?? [], key))) continue;
+      if (skip > 0) {
+        skip -= 1;
+        continue;
+      }
+      if (left <= 0) return;
+      left -= 1;
+      yield answer;
+    }
+  }
+
+  async *#all(level: Level, search: Search, maker: AnswerMaker, page: FindOptions): AsyncGenerator<Answer> {
+    switch (level) {
+      case 'patient':
+        for await (const row of this.patients(search, page)) yield await maker.patient(row);
+        return;
+      case 'study':
+        for await (const row of this.studies(search, page)) yield await maker.study(row);
+        return;
+      case 'series':
+        for await (const row of this.series(search, page)) yield await maker.series(row);
+        return;
+      case 'instance':
+        for await (const row of this.instances(search, page)) yield await maker.instance(row);
+        return;
+    }
   }
 
   patients(search: Search, options: FindOptions = {}): AsyncGenerator<FoundPatient> {

@@ -21,6 +21,7 @@ export type InstanceClaim = {
 };
 
 const claimsMax = 1000;
+const classesMax = 1000;
 
 type SelectedClaim = {
   entry_id: Uint8Array;
@@ -60,5 +61,16 @@ export class InstanceQueries {
       sizeBytes: row.size_bytes,
       digest: hexOf(row.digest ?? new Uint8Array(0)),
     }));
+  }
+
+  /** The SOP classes of what is shown of a study. */
+  async classesOfStudy(tenant: TenantId, studyUid: string): Promise<string[]> {
+    const rows = await this.#sql.all<{ class_uid: string }>(
+      `SELECT DISTINCT i.class_uid FROM studies s JOIN series e ON e.study_no = s.study_no
+          JOIN instances i ON i.series_no = e.series_no AND i.shown = 1
+        WHERE s.tenant = ? AND s.study_uid = ? ORDER BY i.class_uid LIMIT ?`,
+      [tenant, textValue(studyUid), classesMax],
+    );
+    return rows.map((row) => row.class_uid);
   }
 }

@@ -145,12 +145,21 @@ function equalsPiece(field: SearchField, column: string, values: readonly string
 function likePiece(field: SearchField, column: string, pattern: string): Piece {
   const like = likePattern(pattern);
   if (field === 'studyModality') return { text: `${column} LIKE ? ESCAPE '!'`, values: [`%\\${like}\\%`] };
-  if (field === 'patientName' || field === 'referrer' || field.endsWith('Description'))
+  if (field === 'patientName') return namePiece(column, pattern);
+  if (field === 'referrer' || field.endsWith('Description'))
     return { text: `lower(${column}) LIKE lower(?) ESCAPE '!'`, values: [like] };
   const prefix = textValue(/^[^*?]*/.exec(pattern)?.[0] ?? '');
   const pieces: Piece[] = [{ text: `${column} LIKE ? ESCAPE '!'`, values: [like] }];
   if (prefix !== '') pieces.push({ text: `${column} >= ? AND ${column} < ?`, values: [prefix, afterPrefix(prefix)] });
   return all(pieces);
+}
+
+/** Any group of a name (alphabetic=ideographic=phonetic) may be the one that is meant; empty components at its end say nothing. */
+function namePiece(column: string, pattern: string): Piece {
+  const like = likePattern(pattern.replace(/\^+$/, ''));
+  const name = `lower(rtrim(${column}, '^'))`;
+  const forms = [like, `${like}=%`, `%=${like}`, `%=${like}=%`];
+  return any(forms.map((form) => ({ text: `${name} LIKE lower(?) ESCAPE '!'`, values: [form] })));
 }
 
 export function all(list: readonly Piece[]): Piece {

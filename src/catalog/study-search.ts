@@ -8,6 +8,7 @@
 
 import type { SqlTx, SqlValue } from '../sql/index.ts';
 import { inList, inListMax, inValues, pieces } from '../sql/index.ts';
+import type { PatientKey } from './changes.ts';
 import type { Page } from './object-queries.ts';
 import { pageLimit } from './object-queries.ts';
 import {
@@ -179,6 +180,18 @@ export class StudySearch {
       [...range, patients, ...where.values, limit],
     );
     return places.length === limit || count <= patients ? places : undefined;
+  }
+
+  /** What all studies of a patient come to. */
+  async patientTotals(key: PatientKey): Promise<{ studies: number; series: number; instances: number }> {
+    const row = await this.#sql.one<{ studies: number; series: number; instances: number }>(
+      `SELECT CAST(count(*) AS INTEGER) AS studies, CAST(coalesce(sum(s.series_count), 0) AS INTEGER) AS series,
+          CAST(coalesce(sum(s.instance_count), 0) AS INTEGER) AS instances
+        FROM patients p CROSS JOIN studies s
+        WHERE p.tenant = ? AND p.patient_id = ? AND p.issuer = ? AND s.patient_no = p.patient_no`,
+      [key.tenant, textValue(key.patientId), textValue(key.issuer)],
+    );
+    return row ?? { studies: 0, series: 0, instances: 0 };
   }
 
   async #studyRows(numbers: readonly number[]): Promise<FoundStudy[]> {

@@ -1,0 +1,48 @@
+// An instance on its way out: as it is stored, or in a transfer syntax that the asker can read.
+//
+// Invariants: what nobody corrected leaves byte for byte in the syntax it came in, when the asker takes that; pixels are never made into something that has
+// lost more than what is stored. Memory is a header and a few chunks.
+// Left out on purpose: what an asker takes. Doors have negotiated that.
+
+import { ArchiveError } from '../base/index.ts';
+import type { FoundInstance, ObjectRow } from '../catalog/index.ts';
+import { DataSetReader, isPlainTranscoding, streamDataSet, transferSyntaxOf } from '../dicom/index.ts';
+
+export type InstanceOutput = {
+  readonly syntax: string;
+  /** undefined: known only when it has all been made. */
+  readonly sizeBytes: number | undefined;
+  readonly pieces: AsyncIterable<Uint8Array>;
+};
+
+export type ReadStored = (from: number, to: number) => AsyncIterable<Uint8Array>;
+
+/** The syntax in which an instance would leave, the first of `takes` that it can leave in; undefined when there is none. */
+export function syntaxFor(instance: Pick<FoundInstance, 'syntaxUid'>, takes: readonly string[]): string | undefined {
+  if (takes.includes(instance.syntaxUid)) return instance.syntaxUid;
+  const stored = transferSyntaxOf(instance.syntaxUid);
+  return takes.find((syntax) => isPlainTranscoding(stored, transferSyntaxOf(syntax)));
+}
+
+/** DICOM_UNSUPPORTED when it can leave in none of the syntaxes. */
+export async function outputInstance(
+  instance: Pick<FoundInstance, 'syntaxUid'>,
+  row: ObjectRow,
+  takes: readonly string[],
+  read: ReadStored,
+): Promise<InstanceOutput> {
+  const syntax = syntaxFor(instance, takes);
+  if (syntax === undefined)
+    throw new ArchiveError(
+      'DICOM_UNSUPPORTED',
+      `an instance stored as ${instance.syntaxUid} cannot be given otherwise`,
+    );
+  if (syntax === instance.syntaxUid) return { syntax, sizeBytes: row.sizeBytes, pieces: read(0, row.sizeBytes) };
+  const reader = new DataSetReader({ syntax: transferSyntaxOf(instance.syntaxUid) });
+  for await (const piece of read(0, row.sizeBytes)) reader.push(piece);
+  const dataSet = reader.finish();
+  const pieces = streamDataSet(dataSet, transferSyntaxOf(syntax), (bulk) =>
+    read(bulk.offset, bulk.offset + bulk.sizeBytes),
+  );
+  return { syntax, sizeBytes: undefined, pieces };
+}

@@ -1,0 +1,307 @@
+// Instances: DICOM data sets kept verbatim, each as an object of its study's key group.
+//
+// Invariants: what a store acknowledged is durable and visible; the data set's bytes are kept as they came, cut so that its header and each of its
+// frames can be read alone; the same bytes again are `same` and store nothing; other bytes under a known instance UID are kept beside the first and
+// never instead of it, unless the caller's rule says that the last one counts; two stores of one UID at once decide one after the other.
+// Memory is one header and one chunk, whatever the length.
+// Left out on purpose: protocols, who may, and what a second object under one UID means to people (a quality case is told from the result).
+
+import {
+  ArchiveError,
+  type Clock,
+  defined,
+  hexOf,
+  type KeyGroup,
+  type Random,
+  sha256Of,
+  type TenantId,
+  utf8Bytes,
+} from '../base/index.ts';
+import type { Catalog, FoundInstance, InstanceClaim, ObjectRow } from '../catalog/index.ts';
+import { type DataSet, DataSetReader, transferSyntaxOf } from '../dicom/index.ts';
+import { type AboutInstance, encodeObjectEntry, type InstanceFacts, recordKind } from '../format/index.ts';
+import { hintInstance } from '../policy/index.ts';
+import type { Content, FactDraft, Vault } from '../vault/index.ts';
+import { FamilyTurns } from './family-turns.ts';
+import { InstanceCutter } from './instance-cutter.ts';
+import { instanceBucket, instanceKey, studyFamily } from './instance-names.ts';
+import { type InstanceOutput, outputInstance } from './instance-output.ts';
+import { type InstanceIdentity, InstanceReader } from './instance-reader.ts';
+import { newGroup, newObjectId } from './objects.ts';
+import { SaidAbout } from './said-about.ts';
+
+export type StoreInstance = {
+  readonly tenant: TenantId;
+  /** Transfer syntax of the data set. */
+  readonly syntax: string;
+  /** Who brings it: an application entity or a door. */
+  readonly source?: string | undefined;
+  /** Issuer of patient ids that name none. */
+  readonly issuer?: string | undefined;
+  /** What the protocol said it would be; another in the data set is an oddity, not an error. */
+  readonly expected?: { readonly classUid: string; readonly instanceUid: string } | undefined;
+  /** Which object under one UID is shown when a second one comes with other bytes. */
+  readonly whenKnown?: 'first' | 'last' | undefined;
+};
+
+export type StoredInstance = {
+  /** `beside`: the UID was known with other bytes, which stay the ones that are shown, unless `shown` says otherwise. */
+  readonly kind: 'stored' | 'same' | 'beside';
+  readonly id: string;
+  readonly shown: boolean;
+  readonly studyUid: string;
+  readonly seriesUid: string;
+  readonly instanceUid: string;
+  readonly classUid: string;
+  readonly sizeBytes: number;
+  /** SHA-256 of the data set, in hex. */
+  readonly digest: string;
+  /** What was odd about the data set, in words of ours. */
+  readonly oddities: readonly string[];
+};
+
+export class Instances {
+  readonly #vault: Vault;
+  readonly #catalog: Catalog;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #groups = new FamilyTurns();
+  readonly #uids = new FamilyTurns();
+  readonly #said = new SaidAbout();
+
+  constructor(parts: { vault: Vault; catalog: Catalog; clock: Clock; random: Random }) {
+    this.#vault = parts.vault;
+    this.#catalog = parts.catalog;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+  }
+
+  /**
+   * Stores a data set. Durable and visible when it resolves; safe to repeat. DICOM_MALFORMED when it cannot be read or names no instance;
+   * COPIES_TOO_FEW, DISK_*, DATABASE_FAILED, CLOSED. What `data` throws passes through, and nothing is stored.
+   */
+  async store(options: StoreInstance, data: AsyncIterable<Uint8Array>): Promise<StoredInstance> {
+    const pieces = data[Symbol.asyncIterator]();
+    try {
+      const reader = new InstanceReader(options);
+      const held: Uint8Array[] = [];
+      while (reader.identity === undefined) {
+        const next = await pieces.next();
+        if (next.done === true) {
+          reader.end();
+          break;
+        }
+        reader.push(next.value);
+        held.push(next.value);
+      }
+      return await this.#inTurn(options, { reader, held, pieces });
+    } finally {
+      await pieces.return?.();
+    }
+  }
+
+  /** One at a time for an instance UID: what is decided on it holds until it is committed. */
+  async #inTurn(options: StoreInstance, coming: Coming): Promise<StoredInstance> {
+    const { tenant } = options;
+    const { study, instance } = identityOf(coming);
+    const claim = utf8Bytes(`${tenant}/${instance}`);
+    return this.#groups.withGroup(
+      utf8Bytes(`${tenant}/${study}`),
+      () => this.#groupOf(tenant, studyFamily(study)),
+      (group) =>
+        this.#uids.withGroup(
+          claim,
+          async () => group,
+          () => this.#uids.inTurn(claim, () => this.#storeTurn(options, coming, group)),
+        ),
+    );
+  }
+
+  async #storeTurn(options: StoreInstance, coming: Coming, group: KeyGroup): Promise<StoredInstance> {
+    const { reader } = coming;
+    const identity = identityOf(coming);
+    const known = await this.#catalog.instances.claims(options.tenant, identity.instance);
+    if (known.length > 0) {
+      const same = await sameOf(known, options, coming);
+      if (same !== undefined) return told(identity, reader, same, { kind: 'same', shown: same.shown, id: same.id });
+    }
+    const id = newObjectId(this.#clock, this.#random);
+    const rank = rankOf(known, options.whenKnown ?? 'first');
+    const about = this.#said.news(identity, options);
+    let same: InstanceClaim | undefined;
+    const content = await this.#write(options, coming, group, (written) => {
+      same = known.find((each) => each.digest === hexOf(written.digest) && each.syntaxUid === options.syntax);
+      const parts = { options, identity, headBytes: reader.headBytes ?? 0, group, id, rank, about, content: written };
+      return same === undefined ? [this.#entry(parts)] : [];
+    });
+    if (same !== undefined) return told(identity, reader, same, { kind: 'same', shown: same.shown, id: same.id });
+    this.#said.remember(identity, options);
+    const shown = known.length === 0 || rank > 0;
+    const written = { digest: hexOf(content.digest), sizeBytes: content.sizeBytes };
+    return told(identity, reader, written, { kind: known.length > 0 ? 'beside' : 'stored', shown, id });
+  }
+
+  async #write(
+    options: StoreInstance,
+    { reader, held, pieces }: Coming,
+    group: KeyGroup,
+    say: (content: Content) => FactDraft[],
+  ): Promise<Content> {
+    const shape = reader.identity?.shape;
+    // Where the pixels begin may be known only while the bytes go by.
+    const pixels = {
+      shape,
+      syntax: options.syntax,
+      get headBytes() {
+        return reader.headBytes ?? Number.POSITIVE_INFINITY;
+      },
+    };
+    const writer = this.#vault.contentWriter('ingest', group, { hintAt: hintInstance(pixels, 'fast') });
+    const cutter = new InstanceCutter(writer, pixels);
+    for (const piece of held) await cutter.write(piece);
+    held.length = 0;
+    for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
+      reader.push(next.value);
+      await cutter.write(next.value);
+    }
+    reader.end();
+    return writer.finish(say);
+  }
+
+  #entry(parts: {
+    options: StoreInstance;
+    identity: InstanceIdentity;
+    headBytes: number;
+    group: KeyGroup;
+    id: string;
+    rank: number;
+    about: AboutInstance;
+    content: Content;
+  }): FactDraft {
+    const { options, identity, content } = parts;
+    const dicom: InstanceFacts = {
+      study: identity.study,
+      series: identity.series,
+      instance: identity.instance,
+      class: identity.class,
+      syntax: options.syntax,
+      number: identity.number,
+      headBytes: parts.headBytes,
+      frames: identity.frames,
+      shape: identity.shape,
+      rank: parts.rank,
+      source: options.source,
+      about: parts.about,
+    };
+    const plain = encodeObjectEntry({
+      type: 'object',
+      id: parts.id,
+      bucket: instanceBucket,
+      key: instanceKey(identity, parts.rank, parts.id),
+      sizeBytes: content.sizeBytes,
+      digest: content.digest,
+      ref: content.ref,
+      first: content.first,
+      createdMs: Math.floor(this.#clock.nowMs()),
+      state: 'live',
+      mode: undefined,
+      mtimeMs: undefined,
+      contentType: 'application/dicom',
+      meta: undefined,
+      dicom,
+    });
+    return { kind: recordKind.entry, group: parts.group, plain };
+  }
+
+  /** The object behind an instance. NOT_FOUND. */
+  async object(instance: Pick<FoundInstance, 'id'>): Promise<ObjectRow> {
+    const row = await this.#catalog.objects.version(instance.id);
+    if (row?.state !== 'live') throw new ArchiveError('NOT_FOUND', 'no such instance is stored');
+    return row;
+  }
+
+  /** The data set's bytes from `from` up to `to`, as they were received. RECORD_LOST, RECORD_CORRUPT, DISK_MISSING, KEY_SHREDDED. */
+  async *read(row: ObjectRow, from = 0, to: number = row.sizeBytes): AsyncGenerator<Uint8Array> {
+    if (row.ref !== undefined && from < to)
+      yield* this.#vault.contents.read(row.ref, from, Math.min(to, row.sizeBytes));
+  }
+
+  /**
+   * The instance as it leaves: in the first of the syntaxes that it can leave in, the stored one before all others. DICOM_UNSUPPORTED when
+   * there is none; reading fails as `read` does.
+   */
+  async output(instance: Pick<FoundInstance, 'id' | 'syntaxUid'>, takes: readonly string[]): Promise<InstanceOutput> {
+    const row = await this.object(instance);
+    return outputInstance(instance, row, takes, (from, to) => this.read(row, from, to));
+  }
+
+  /** The header: everything before the pixel data. Values of 64 KiB and more are named and not read. */
+  async header(instance: Pick<FoundInstance, 'id' | 'headBytes' | 'syntaxUid'>): Promise<DataSet> {
+    const row = await this.object(instance);
+    const reader = new DataSetReader({ syntax: transferSyntaxOf(instance.syntaxUid), stopAt: 'pixels' });
+    for await (const piece of this.read(row, 0, instance.headBytes)) reader.push(piece);
+    return reader.headerDone ? reader.dataSet : reader.finish();
+  }
+
+  async #groupOf(tenant: TenantId, family: Uint8Array): Promise<KeyGroup> {
+    const known = await this.#catalog.groups.ofFamily(tenant, family);
+    return known ?? newGroup(tenant, this.#clock, this.#random);
+  }
+}
+
+/** A data set on its way in: what came already, what is still to come, and who reads along. */
+type Coming = {
+  readonly reader: InstanceReader;
+  readonly held: Uint8Array[];
+  readonly pieces: AsyncIterator<Uint8Array>;
+};
+
+/** A data set under a known UID is held back up to this size and compared before anything is written. */
+const comparedBytesMax = 4 * 1024 * 1024;
+
+function identityOf({ reader }: Coming): InstanceIdentity {
+  return defined(reader.identity, 'who an instance is was read before it is stored');
+}
+
+/** The claim that has these very bytes, as far as they can be held. */
+async function sameOf(
+  known: readonly InstanceClaim[],
+  options: StoreInstance,
+  { reader, held, pieces }: Coming,
+): Promise<InstanceClaim | undefined> {
+  while (reader.sizeBytes <= comparedBytesMax) {
+    const next = await pieces.next();
+    if (next.done === true) {
+      const digest = hexOf(sha256Of(held));
+      return known.find((each) => each.digest === digest && each.syntaxUid === options.syntax);
+    }
+    reader.push(next.value);
+    held.push(next.value);
+  }
+  return undefined;
+}
+
+function told(
+  identity: InstanceIdentity,
+  reader: InstanceReader,
+  content: { readonly digest: string; readonly sizeBytes: number },
+  outcome: Pick<StoredInstance, 'kind' | 'shown' | 'id'>,
+): StoredInstance {
+  return {
+    ...outcome,
+    studyUid: identity.study,
+    seriesUid: identity.series,
+    instanceUid: identity.instance,
+    classUid: identity.class,
+    sizeBytes: content.sizeBytes,
+    digest: content.digest,
+    oddities: reader.oddities,
+  };
+}
+
+/** Later than all that are there, or earlier than all. */
+function rankOf(known: readonly InstanceClaim[], whenKnown: 'first' | 'last'): number {
+  if (known.length === 0) return 0;
+  const ranks = known.map((each) => each.rank);
+  return whenKnown === 'last' ? Math.max(...ranks) + 1 : Math.min(...ranks) - 1;
+}
