@@ -14,6 +14,8 @@ export type FlagSpec = {
   readonly short?: string;
   /** Name of the value in the help. */
   readonly value?: string;
+  /** It names a file that holds a secret: read where the person is, never by the server. */
+  readonly secret?: true;
   readonly says: string;
 };
 
@@ -24,6 +26,8 @@ export type CommandRun = {
   readonly args: readonly string[];
   readonly flags: Flags;
   readonly json: boolean;
+  /** A passphrase or password that was given in a file or in the environment. */
+  readonly secret: string | undefined;
   readonly settings: Settings;
   /** The archive, opened here or the server's own. */
   readonly running: (more?: Pick<StartOptions, 'keyExport'>) => Promise<Running>;
@@ -100,6 +104,10 @@ export function parseCommand(commands: readonly Command[], argv: readonly string
     throw new ArchiveError('ARGUMENT_INVALID', says, { hint });
   }
   const args = parsed.positionals;
+  // An empty word is a variable that was not set: taken as a path it would mean the working folder.
+  const empty = Object.entries(parsed.values).find(([, value]) => value === '');
+  if (empty !== undefined) throw new ArchiveError('ARGUMENT_INVALID', `--${empty[0]} is empty`, { hint });
+  if (args.includes('')) throw new ArchiveError('ARGUMENT_INVALID', 'an argument is empty', { hint });
   if (parsed.values['help'] !== true) {
     if (args.length < command.args.least)
       throw new ArchiveError('ARGUMENT_INVALID', `usage: stele ${command.name} ${command.usage}`, { hint });
@@ -110,6 +118,12 @@ export function parseCommand(commands: readonly Command[], argv: readonly string
     }
   }
   return { command, args, flags: parsed.values };
+}
+
+/** The file of a command's secret, where one was named. */
+export function secretFileOf({ command, flags }: ParsedCommand): string | undefined {
+  const name = Object.keys(command.flags).find((each) => command.flags[each]?.secret === true);
+  return name === undefined ? undefined : textFlag(flags, name);
 }
 
 export function textFlag(flags: Flags, name: string): string | undefined {

@@ -16,18 +16,22 @@ import {
 } from './control-protocol.ts';
 import type { Terminal } from './terminal.ts';
 
-export type RemoteRun = { readonly data: string; readonly argv: readonly string[]; readonly terminal: Terminal };
+export type RemoteRun = {
+  readonly data: string;
+  readonly argv: readonly string[];
+  readonly secret: string | undefined;
+  readonly terminal: Terminal;
+};
 
 /** The exit code; undefined: no server holds the data. */
-export async function runInServer({ data, argv, terminal }: RemoteRun): Promise<number | undefined> {
+export async function runInServer({ data, argv, secret, terminal }: RemoteRun): Promise<number | undefined> {
   const socket = await reach(data);
   if (socket === undefined) return undefined;
   const lines = new LineSocket<ToClient, ToServer>(socket);
   const stop = (): void => void lines.send({ type: 'stop' });
   terminal.signal.addEventListener('abort', stop);
   try {
-    const passphrase = terminal.env['STELE_PASSPHRASE'];
-    await lines.send({ type: 'run', version: controlVersion, argv, cwd: terminal.cwd, passphrase });
+    await lines.send({ type: 'run', version: controlVersion, argv, cwd: terminal.cwd, secret });
     return await show(lines, terminal);
   } finally {
     terminal.signal.removeEventListener('abort', stop);
@@ -71,6 +75,7 @@ async function show(lines: LineSocket<ToClient, ToServer>, terminal: Terminal): 
     switch (message.type) {
       case 'out':
         terminal.out(message.line);
+        await terminal.room();
         break;
       case 'note':
         terminal.note(message.line);
@@ -79,7 +84,7 @@ async function show(lines: LineSocket<ToClient, ToServer>, terminal: Terminal): 
         terminal.progress(message.line);
         break;
       case 'bytes':
-        await terminal.bytes(Buffer.from(message.base64, 'base64'));
+        await terminal.bytes(message.bytes);
         break;
       case 'ask':
         await lines.send({ type: 'answer', text: await terminal.secret(message.prompt).catch(() => undefined) });

@@ -1,7 +1,7 @@
 // The server's side of commands: takes them from the Unix socket, runs them on the archive it holds, streams what they say.
 //
 // Invariants: only the owner can connect (the folder of the socket and its mode); a bounded number of commands at a time; a client that goes
-// away stops its command at the next step; one command's failure is its own.
+// away stops its command at the next step; one that does not read holds up its own command and nothing else; one command's failure is its own.
 
 import fs from 'node:fs';
 import net from 'node:net';
@@ -11,8 +11,8 @@ import { type Command, type CommandRun, parseCommand } from './command.ts';
 import {
   controlPath,
   controlVersion,
+  isRun,
   LineSocket,
-  pieceBytesMax,
   socketName,
   type ToClient,
   type ToServer,
@@ -22,6 +22,8 @@ import type { Settings } from './settings.ts';
 import type { Terminal } from './terminal.ts';
 
 const commandsMax = 64;
+/** At a stop, what a command has left to say, to a client that may not listen. */
+const lastWordsMs = 1000;
 
 export type ControlServerOptions = {
   readonly settings: Settings;
@@ -35,12 +37,18 @@ export class ControlServer {
   readonly #options: ControlServerOptions;
   readonly #server: net.Server;
   readonly #running = new Map<LineSocket<ToServer, ToClient>, AbortController>();
+  readonly #connected = new Set<LineSocket<ToServer, ToClient>>();
 
   private constructor(options: ControlServerOptions) {
     this.#options = options;
     this.#server = net.createServer((socket) => {
       const lines = new LineSocket<ToServer, ToClient>(socket);
-      this.#serve(lines).catch(options.onFault);
+      this.#connected.add(lines);
+      socket.once('close', () => this.#connected.delete(lines));
+      this.#serve(lines).catch((error: unknown) => {
+        lines.destroy();
+        options.onFault(error);
+      });
     });
   }
 
@@ -68,16 +76,21 @@ export class ControlServer {
       this.#server.close(() => resolve());
     });
     for (const abort of this.#running.values()) abort.abort();
+    for (const lines of this.#connected) if (!this.#running.has(lines)) lines.destroy();
+    const late = setTimeout(() => {
+      for (const lines of this.#connected) lines.destroy();
+    }, lastWordsMs);
     await closed;
+    clearTimeout(late);
     fs.rmSync(path.join(this.#options.settings.data, socketName), { force: true });
   }
 
   async #serve(lines: LineSocket<ToServer, ToClient>): Promise<void> {
     const first = await lines.next();
     if (first === undefined) return;
-    if (first.type !== 'run' || first.version !== controlVersion || this.#running.size >= commandsMax) {
-      const busy = first.type === 'run' && first.version === controlVersion;
-      const error = busy
+    const known = isRun(first) && first.version === controlVersion;
+    if (!known || this.#running.size >= commandsMax) {
+      const error = known
         ? new ArchiveError('BUSY', `${commandsMax} commands are running`)
         : new ArchiveError('ARGUMENT_INVALID', 'the server is of another version than this command', {
             hint: 'restart the server',
@@ -102,9 +115,9 @@ export class ControlServer {
       }
     })();
     try {
-      const terminal = new RemoteTerminal(lines, first.cwd, first.passphrase, abort.signal, answers);
-      const exit = await this.#run(first.argv, terminal);
-      await terminal.drained();
+      const terminal = new RemoteTerminal(lines, first.cwd, abort.signal, answers);
+      const exit = await this.#run(first.argv, first.secret, terminal);
+      await terminal.room();
       await lines.send({ type: 'end', exit });
     } catch (error) {
       if (!(error instanceof ArchiveError)) this.#options.onFault(error);
@@ -116,12 +129,12 @@ export class ControlServer {
     }
   }
 
-  #run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  #run(argv: readonly string[], secret: string | undefined, terminal: Terminal): Promise<number> {
     const { settings, running, rebuild } = this.#options;
     const { command, args, flags } = parseCommand(this.#options.commands, argv);
     if (command.where !== 'archive')
       throw new ArchiveError('ARGUMENT_INVALID', `${command.name} does not run in the server`);
-    return command.run({ terminal, args, flags, json: flags['json'] === true, settings, running, rebuild });
+    return command.run({ terminal, args, flags, json: flags['json'] === true, secret, settings, running, rebuild });
   }
 }
 
@@ -146,23 +159,17 @@ class Answers {
 
 class RemoteTerminal implements Terminal {
   readonly cwd: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  /** What the asker's environment says was made of its arguments already. */
+  readonly env = {};
   readonly signal: AbortSignal;
   readonly #lines: LineSocket<ToServer, ToClient>;
   readonly #answers: Answers;
   #last: Promise<void> = Promise.resolve();
   #progressAtMs = 0;
 
-  constructor(
-    lines: LineSocket<ToServer, ToClient>,
-    cwd: string,
-    passphrase: string | undefined,
-    signal: AbortSignal,
-    answers: Answers,
-  ) {
+  constructor(lines: LineSocket<ToServer, ToClient>, cwd: string, signal: AbortSignal, answers: Answers) {
     this.#lines = lines;
     this.cwd = cwd;
-    this.env = passphrase === undefined ? {} : { STELE_PASSPHRASE: passphrase };
     this.signal = signal;
     this.#answers = answers;
   }
@@ -171,12 +178,8 @@ class RemoteTerminal implements Terminal {
     this.#last = this.#lines.send({ type: 'out', line });
   }
 
-  async bytes(bytes: Uint8Array): Promise<void> {
-    for (let from = 0; from < bytes.byteLength; from += pieceBytesMax) {
-      const piece = bytes.subarray(from, from + pieceBytesMax);
-      const base64 = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength).toString('base64');
-      await this.#lines.send({ type: 'bytes', base64 });
-    }
+  bytes(bytes: Uint8Array): Promise<void> {
+    return this.#lines.sendBytes(bytes);
   }
 
   note(line: string): void {
@@ -185,7 +188,7 @@ class RemoteTerminal implements Terminal {
 
   progress(line: string): void {
     const nowMs = performance.now();
-    if (nowMs - this.#progressAtMs < 100) return;
+    if (nowMs - this.#progressAtMs < 100 || this.#lines.isBehind) return;
     this.#progressAtMs = nowMs;
     this.#last = this.#lines.send({ type: 'progress', line });
   }
@@ -198,13 +201,13 @@ class RemoteTerminal implements Terminal {
     await this.#lines.send({ type: 'ask', prompt });
     const text = await this.#answers.next();
     if (text === undefined)
-      throw new ArchiveError('ARGUMENT_INVALID', 'no passphrase was given', {
-        hint: 'use --passphrase-file FILE, or set STELE_PASSPHRASE',
+      throw new ArchiveError('ARGUMENT_INVALID', 'no passphrase or password was given', {
+        hint: 'use --passphrase-file or --password-file, or set STELE_PASSPHRASE',
       });
     return text;
   }
 
-  drained(): Promise<void> {
+  room(): Promise<void> {
     return this.#last;
   }
 }

@@ -1,25 +1,34 @@
 // Names on the command line: `bucket/key`, and how a key that is no text is written down.
 //
-// Invariants: what `ls` shows names the object when it is given back; a key that is UTF-8 without control characters is shown as it is; bytes
-// that are not, and a backslash before an x, are shown as \xHH, and a name that is not found as it stands is looked for with these undone.
+// Invariants: what `ls` shows names the object when it is given back; a key that is UTF-8 without anything that moves a terminal's cursor or turns
+// the writing about is shown as it is; bytes that are not, a backslash before an x and a space at the end are shown as \xHH, and a name that is
+// not found as it stands is looked for with these undone. A bucket that is not there is taken for the beginning of a key in the default bucket,
+// where `put` stores what it is not told to put elsewhere, when something is looked for; never when something is to be hidden or destroyed.
 
 import type { Archive, ObjectName } from '../archive/index.ts';
 import { ArchiveError, concatBytes, defaultTenant, utf8Bytes, utf8Text } from '../base/index.ts';
-import type { ObjectRow } from '../catalog/index.ts';
+import type { Catalog, ObjectRow } from '../catalog/index.ts';
 
 export const defaultBucket = 'files';
 
+const backslash = 0x5c;
+const letterX = 0x78;
+const space = 0x20;
+
+/** Control characters of both sets, marks and overrides of direction, separators of lines. */
+// biome-ignore lint: control characters are what is looked for
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
+
 export function keyText(key: Uint8Array): string {
   const text = utf8Text(key);
-  // biome-ignore lint: control characters are what is looked for
-  if (text !== undefined && !/[\u0000-\u001f\u007f]|\\x/.test(text)) return text;
+  if (text !== undefined && !unprintable.test(text) && !text.includes('\\x') && !text.endsWith(' ')) return text;
   let shown = '';
   for (let from = 0; from < key.byteLength; ) {
     const sizeBytes = sequenceBytes(key, from);
     const piece = utf8Text(key.subarray(from, from + sizeBytes));
-    const first = key[from] as number;
-    const plain = piece !== undefined && first >= 0x20 && first !== 0x7f && !(first === 0x5c && key[from + 1] === 0x78);
-    if (plain) shown += piece;
+    const isEscape = key[from] === backslash && key[from + 1] === letterX;
+    const isLastSpace = key[from] === space && from + 1 === key.byteLength;
+    if (piece !== undefined && !unprintable.test(piece) && !isEscape && !isLastSpace) shown += piece;
     else for (const byte of key.subarray(from, from + sizeBytes)) shown += `\\x${byte.toString(16).padStart(2, '0')}`;
     from += sizeBytes;
   }
@@ -58,7 +67,7 @@ export function namesOf(text: string): ObjectName[] {
   return names;
 }
 
-/** The object that a text names. NOT_FOUND. */
+/** The object that a text names, exactly. NOT_FOUND. */
 export async function findObject(
   archive: Archive,
   text: string,
@@ -76,4 +85,12 @@ export async function findObject(
     }
   }
   throw failure;
+}
+
+/** The text as it stands, or below the default bucket when it begins with no bucket that is there. */
+export async function withBucket(catalog: Catalog, text: string): Promise<string> {
+  const { bucket } = splitName(text);
+  if ((await catalog.site.bucket(defaultTenant, bucket)) !== undefined) return text;
+  const below = (await catalog.site.bucket(defaultTenant, defaultBucket)) !== undefined;
+  return below ? `${defaultBucket}/${text}` : text;
 }

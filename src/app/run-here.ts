@@ -13,11 +13,12 @@ export type HereRun = {
   readonly command: Command;
   readonly args: readonly string[];
   readonly flags: Flags;
+  readonly secret: string | undefined;
   readonly settings: Settings;
   readonly terminal: Terminal;
 };
 
-export async function runHere({ command, args, flags, settings, terminal }: HereRun): Promise<number> {
+export async function runHere({ command, args, flags, secret, settings, terminal }: HereRun): Promise<number> {
   let running: Promise<Running> | undefined;
   const open = (more: Partial<StartOptions> = {}): Promise<Running> => {
     assert(running === undefined || Object.keys(more).length === 0, 'an archive is opened once');
@@ -40,6 +41,7 @@ export async function runHere({ command, args, flags, settings, terminal }: Here
       args,
       flags,
       json: flags['json'] === true,
+      secret,
       settings,
       running: open,
       rebuild: async (options) => {

@@ -12,8 +12,16 @@ export function sizeText(bytes: number): string {
   return `${step === 0 ? String(value) : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${steps[step] ?? ''}`;
 }
 
-export function timeText(ms: number | undefined): string {
-  return ms === undefined || ms <= 0 ? 'never' : new Date(ms).toISOString().replace('T', ' ').slice(0, 19);
+/** Times that a date can hold; a file system may hold others. */
+const timeMsMax = 8.64e15;
+
+/** In universal time, and saying so. */
+export function timeText(ms: number): string {
+  if (Math.abs(ms) > timeMsMax) return ms > 0 ? 'far ahead' : 'long ago';
+  return new Date(ms)
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.\d+Z$/, 'Z');
 }
 
 /** Columns as wide as their widest cell; the last one is not padded. */

@@ -75,14 +75,7 @@ export class Accounts {
 
   /** Makes a user, or gives one another password. ARGUMENT_INVALID; FILE_EXISTS with `fresh` when there is one. */
   async setUser(user: { name: string; password: string; role?: string | undefined; fresh: boolean }): Promise<void> {
-    if (!nameForm.test(user.name))
-      throw new ArchiveError('ARGUMENT_INVALID', 'a user name is 1 to 64 of a-z, 0-9, ".", "_", "@" and "-"');
-    if (user.password.length < passwordCharsMin || user.password.length > passwordCharsMax) {
-      throw new ArchiveError(
-        'ARGUMENT_INVALID',
-        `a password has ${passwordCharsMin} to ${passwordCharsMax} characters`,
-      );
-    }
+    checkUser(user);
     const role = checkedRole(user.role);
     const before = await this.#catalog.site.users.get(user.name);
     if (user.fresh && before !== undefined)
@@ -200,6 +193,16 @@ export class Accounts {
       this.#checking -= 1;
     }
   }
+}
+
+/** ARGUMENT_INVALID for a name, a password or a role that no user can have. */
+export function checkUser(user: { name: string; password: string; role?: string | undefined }): void {
+  if (!nameForm.test(user.name))
+    throw new ArchiveError('ARGUMENT_INVALID', 'a user name is 1 to 64 of a-z, 0-9, ".", "_", "@" and "-"');
+  if (user.password.length < passwordCharsMin || user.password.length > passwordCharsMax) {
+    throw new ArchiveError('ARGUMENT_INVALID', `a password has ${passwordCharsMin} to ${passwordCharsMax} characters`);
+  }
+  checkedRole(user.role);
 }
 
 /** Compared with when there is no such user, so that it takes as long. */

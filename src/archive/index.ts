@@ -5,7 +5,7 @@
 // `project` is versioned: `projectVersion`.
 
 export type { Caller, Role, SiteWrite } from './accounts.ts';
-export { Accounts, roles } from './accounts.ts';
+export { Accounts, checkUser, roles } from './accounts.ts';
 export type { PassedOver } from './applier.ts';
 export { Applier } from './applier.ts';
 export type {

@@ -168,7 +168,7 @@ export class Objects {
       return row;
     }
     const row = await this.#catalog.objects.version(versionId);
-    if (row === undefined || row.state !== 'live' || row.group.tenant !== name.tenant) throw notFound();
+    if (row === undefined || row.state !== 'live' || !isNamed(row, name)) throw notFound();
     return row;
   }
 
@@ -221,6 +221,11 @@ export function newObjectId(clock: Clock, random: Random): string {
 /** A group of this year, for what has none yet. */
 export function newGroup(tenant: TenantId, clock: Clock, random: Random): KeyGroup {
   return { tenant, year: new Date(clock.nowMs()).getUTCFullYear(), group: viewOf(random.bytes(8)).getBigUint64(0) };
+}
+
+/** A version's id is no name: it is looked up in the whole archive. */
+function isNamed(row: ObjectRow, { tenant, bucket, key }: ObjectName): boolean {
+  return row.group.tenant === tenant && row.bucket === bucket && bytesEqual(row.key, key);
 }
 
 function isSame(row: ObjectRow | undefined, digest: Uint8Array): row is ObjectRow {

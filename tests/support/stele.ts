@@ -5,20 +5,28 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { runCommandLine } from '../../src/app/command-line.ts';
-import type { Terminal } from '../../src/app/terminal.ts';
+import type { OutputState, OwnTerminal } from '../../src/app/terminal.ts';
 
-export type Ran = { readonly code: number; readonly out: string; readonly err: string; readonly bytes: Buffer };
+export type Ran = {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  readonly bytes: Buffer;
+  /** What was said of how far the work had come. */
+  readonly progress: readonly string[];
+};
 
 const root = path.resolve(import.meta.dirname, '..', '..');
 const mainFile = path.join(root, 'src', 'app', 'main.ts');
 
-class CapturedTerminal implements Terminal {
+class CapturedTerminal implements OwnTerminal {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   readonly outLines: string[] = [];
   readonly errLines: string[] = [];
   readonly pieces: Uint8Array[] = [];
+  readonly progressLines: string[] = [];
 
   constructor(cwd: string, env: Record<string, string | undefined>, signal: AbortSignal) {
     this.cwd = cwd;
@@ -39,9 +47,19 @@ class CapturedTerminal implements Terminal {
     this.errLines.push(line);
   }
 
-  progress(): void {}
+  progress(line: string): void {
+    this.progressLines.push(line);
+  }
 
   progressDone(): void {}
+
+  room(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  output(): Promise<OutputState> {
+    return Promise.resolve('written');
+  }
 
   secret(): Promise<string> {
     return Promise.reject(new Error('nobody sits there'));
@@ -55,7 +73,7 @@ export class Stele {
 
   constructor(env: Record<string, string | undefined> = {}) {
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'stele-'));
-    this.env = { STELE_PASSPHRASE: 'a passphrase', STELE_HTTP_PORT: '0', ...env };
+    this.env = { STELE_PASSPHRASE: 'a passphrase', STELE_HTTP_PORT: '0', STELE_DICOM_PORT: '0', ...env };
   }
 
   path(...names: string[]): string {
@@ -84,6 +102,7 @@ export class Stele {
       out: lines(terminal.outLines),
       err: lines(terminal.errLines),
       bytes: Buffer.concat(terminal.pieces),
+      progress: terminal.progressLines,
     };
   }
 

@@ -2,21 +2,36 @@
 //
 // Invariants: a file is written beside its name and gets the name only when it is whole and its digest agreed, so a failed get leaves nothing that
 // looks like the object; nothing is written outside the folder that was named, whatever the keys say; what is there is not replaced
-// unless told to.
+// unless told to, and never what is no regular file: bytes are written into a pipe or a device, which stays what it is.
 
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Archive } from '../../archive/index.ts';
-import { ArchiveError, defaultTenant, utf8Bytes } from '../../base/index.ts';
+import {
+  ArchiveError,
+  Budget,
+  bytesEqual,
+  defaultTenant,
+  emptyBytes,
+  hexOf,
+  systemRandom,
+  utf8Bytes,
+} from '../../base/index.ts';
 import type { ListCursor, ObjectRow } from '../../catalog/index.ts';
 import { releaseBytes } from '../../codec/index.ts';
 import { type CommandRun, defineCommand, textFlag } from '../command.ts';
-import { errorLine } from '../error-line.ts';
-import { findObject, keyText, splitName } from '../object-names.ts';
+import { errorFacts, errorLine } from '../error-line.ts';
+import { inParallel } from '../in-parallel.ts';
+import { fileFault, lookAt, meansFolder } from '../named-files.ts';
+import { findObject, keyText, splitName, withBucket } from '../object-names.ts';
 import { sizeText } from '../say-sizes.ts';
 import type { Terminal } from '../terminal.ts';
 
 const pageRows = 500;
+/** Small files wait for their syncs together; large ones for each other by what they hold in memory. */
+const filesAtOnce = 16;
+const bytesAtOnce = 16 * 1024 * 1024;
+const bytesOfFileMax = 8 * 1024 * 1024;
 
 export const get = defineCommand({
   name: 'get',
@@ -37,27 +52,37 @@ export const get = defineCommand({
 
 async function getObjects(run: CommandRun): Promise<number> {
   const { terminal, args, flags } = run;
-  const [text = ''] = args;
   const out = textFlag(flags, 'output');
   const range = textFlag(flags, 'range');
-  const { archive } = await run.running();
+  const version = textFlag(flags, 'version');
+  const { archive, catalog } = await run.running();
+  const text = await withBucket(catalog, args[0] ?? '');
   if (text.endsWith('/')) {
     if (range !== undefined) throw new ArchiveError('ARGUMENT_INVALID', '--range is for one object');
+    if (version !== undefined) throw new ArchiveError('ARGUMENT_INVALID', '--version is for one object');
     return getFolder(run, archive, text, path.resolve(terminal.cwd, out ?? '.'));
   }
-  const { row } = await findObject(archive, text, textFlag(flags, 'version'));
+  const { row } = await findObject(archive, text, version);
   const bounds = range === undefined ? undefined : rangeOf(range, row.sizeBytes);
   const bytes = archive.objects.read(row, bounds);
-  if (out === undefined || out === '-') {
+  if (out === undefined || out === '-' || out === '/dev/stdout') {
     for await (const piece of bytes) {
       if (terminal.signal.aborted) throw stopped();
       await terminal.bytes(piece);
+      releaseBytes(piece);
     }
     return 0;
   }
-  const file = targetOf(path.resolve(terminal.cwd, out), row);
-  await writeFile(file, bytes, { row, whole: bounds === undefined, force: flags['force'] === true, terminal });
-  if (run.json) terminal.out(JSON.stringify({ file, version: row.id, size: row.sizeBytes }));
+  const whole = bounds === undefined;
+  const sizeBytes = bounds === undefined ? row.sizeBytes : bounds.to - bounds.from;
+  const target = targetOf(out, terminal.cwd, row);
+  const write = { row, whole, force: flags['force'] === true, signal: terminal.signal };
+  await writeTarget(target, bytes, {
+    ...write,
+    onBytes: (done) => terminal.progress(`${sizeText(done)} of ${sizeText(sizeBytes)}`),
+  });
+  terminal.progressDone();
+  if (run.json) terminal.out(JSON.stringify({ file: target.file, version: row.id, size: sizeBytes }));
   return 0;
 }
 
@@ -65,15 +90,29 @@ function stopped(): ArchiveError {
   return new ArchiveError('CLOSED', 'stopped before the end', { hint: 'get it again' });
 }
 
-/** A folder that is there takes the object under its own last name. */
-function targetOf(out: string, row: ObjectRow): string {
-  if (fs.statSync(out, { throwIfNoEntry: false })?.isDirectory() !== true) return out;
-  const name = keyText(row.key).split('/').at(-1) ?? '';
-  if (!isPlainSegment(name))
-    throw new ArchiveError('ARGUMENT_INVALID', 'the last part of the key is no file name', {
-      hint: 'name the file with -o',
+/** `file`: gets the name when it is whole. `stream`: a pipe or a device, which takes bytes as they come. */
+type Target = { readonly kind: 'file' | 'stream'; readonly file: string };
+
+/** A folder takes the object under its own last name. FILE_MISSING, ACCESS_DENIED, ARGUMENT_INVALID. */
+function targetOf(out: string, cwd: string, row: ObjectRow): Target {
+  const file = path.resolve(cwd, out);
+  const facts = lookAt(file, out, { follow: true });
+  if (facts?.isDirectory() === true || (facts === undefined && meansFolder(out))) {
+    const name = keyText(row.key).split('/').at(-1) ?? '';
+    if (!isPlainSegment(name))
+      throw new ArchiveError('ARGUMENT_INVALID', 'the last part of the key is no file name', {
+        hint: 'name the file with -o',
+      });
+    if (facts === undefined) makeFolder(file, out);
+    return { kind: 'file', file: path.join(file, name) };
+  }
+  if (facts !== undefined && meansFolder(out)) throw new ArchiveError('ARGUMENT_INVALID', `${out} is no folder`);
+  if (facts?.isFIFO() === true || facts?.isCharacterDevice() === true) return { kind: 'stream', file };
+  if (facts !== undefined && !facts.isFile())
+    throw new ArchiveError('ARGUMENT_INVALID', `${out} is no file that could be written`, {
+      hint: 'choose another place with -o',
     });
-  return path.join(out, name);
+  return { kind: 'file', file };
 }
 
 /** FROM-TO, both included, as HTTP counts. ARGUMENT_INVALID when nothing of it is there. */
@@ -92,34 +131,67 @@ type WriteOptions = {
   readonly row: ObjectRow;
   readonly whole: boolean;
   readonly force: boolean;
-  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  /** Told how many were written so far. */
+  readonly onBytes: (done: number) => void;
 };
 
-async function writeFile(
-  file: string | Buffer,
+async function writeTarget(target: Target, bytes: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<void> {
+  if (target.kind === 'file') return writeFile(Buffer.from(target.file), bytes, options);
+  try {
+    const handle = await fs.promises.open(target.file, 'w');
+    try {
+      await writeAll(handle, bytes, options);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw outputFault(error, target.file);
+  }
+}
+
+async function writeAll(
+  handle: fs.promises.FileHandle,
   bytes: AsyncIterable<Uint8Array>,
-  options: WriteOptions,
+  { signal, onBytes }: WriteOptions,
 ): Promise<void> {
-  const { row, whole, force, terminal } = options;
-  const shown = file.toString();
-  if (!force && fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined)
-    throw new ArchiveError('FILE_EXISTS', `${shown} is there already`);
-  const part = Buffer.concat([Buffer.from(file), Buffer.from(`.${row.id.slice(0, 8)}.part`)]);
+  let done = 0;
+  for await (const piece of bytes) {
+    if (signal.aborted) throw stopped();
+    await handle.writeFile(piece);
+    done += piece.byteLength;
+    // A large object would otherwise fill the memory with pieces that are only waiting for a collection.
+    releaseBytes(piece);
+    onBytes(done);
+  }
+}
+
+/** Node takes a number below 0 for now, and no date holds every time that a file may have. */
+function fileTime(ms: number): Date | number {
+  return ms < 0 ? new Date(ms) : ms / 1000;
+}
+
+const partNameBytes = 8;
+
+async function writeFile(file: Buffer, bytes: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<void> {
+  const { row, whole, force } = options;
+  const shown = keyText(file);
+  const there = lookAt(file, shown, { follow: false });
+  if (!force && there !== undefined) throw new ArchiveError('FILE_EXISTS', `${shown} is there already`);
+  if (there !== undefined && !there.isFile() && !there.isSymbolicLink())
+    throw new ArchiveError('FILE_EXISTS', `${shown} is there and is no file`, { hint: 'choose another path' });
+  // A name of its own: as long as names may be, and never met by what a get that was killed left behind.
+  const part = Buffer.concat([
+    folderOfFile(file),
+    Buffer.from(`/.stele-${hexOf(systemRandom.bytes(partNameBytes))}.part`),
+  ]);
   try {
     const handle = await fs.promises.open(part, 'wx', 0o600);
     try {
-      let done = 0;
-      for await (const piece of bytes) {
-        if (terminal.signal.aborted) throw stopped();
-        await handle.writeFile(piece);
-        done += piece.byteLength;
-        // A large object would otherwise fill the memory with pieces that are only waiting for a collection.
-        releaseBytes(piece);
-        terminal.progress(`${sizeText(done)} of ${sizeText(row.sizeBytes)}`);
-      }
+      await writeAll(handle, bytes, options);
       // Rights that were stored, as far as they are this user's to give; never setuid.
       await handle.chmod(whole ? ((row.mode ?? 0o644) & 0o777) | 0o200 : 0o644);
-      if (whole && row.mtimeMs !== undefined) await handle.utimes(new Date(), new Date(row.mtimeMs));
+      if (whole && row.mtimeMs !== undefined) await handle.utimes(new Date(), fileTime(row.mtimeMs));
       await handle.sync();
     } finally {
       await handle.close();
@@ -127,85 +199,108 @@ async function writeFile(
     await fs.promises.rename(part, file);
   } catch (error) {
     await fs.promises.rm(part, { force: true }).catch(() => undefined);
-    if (error instanceof ArchiveError) throw error;
-    throw outputFault(error as NodeJS.ErrnoException, shown);
+    throw outputFault(error, shown);
   }
-  terminal.progressDone();
 }
 
-function outputFault(error: NodeJS.ErrnoException, shown: string): ArchiveError {
-  const codes: Readonly<
-    Record<string, 'FILE_MISSING' | 'FILE_EXISTS' | 'ACCESS_DENIED' | 'DISK_FULL' | 'DISK_READ_ONLY'>
-  > = {
-    ENOENT: 'FILE_MISSING',
-    EEXIST: 'FILE_EXISTS',
-    EACCES: 'ACCESS_DENIED',
-    EPERM: 'ACCESS_DENIED',
-    ENOSPC: 'DISK_FULL',
-    EDQUOT: 'DISK_FULL',
-    EROFS: 'DISK_READ_ONLY',
-  };
-  return new ArchiveError(
-    codes[error.code ?? ''] ?? 'DISK_IO',
-    `${shown} cannot be written (${error.code ?? 'unknown'})`,
-    {
-      cause: error,
-      hint: 'choose another place with -o',
-    },
-  );
+function outputFault(error: unknown, shown: string): unknown {
+  return fileFault(error, `${shown} cannot be written`, 'choose another place with -o');
+}
+
+type Found = { readonly row: ObjectRow; readonly file: Buffer | ArchiveError };
+
+/** What is under a prefix, with the files that it becomes. */
+async function* below(
+  archive: Archive,
+  place: { bucket: string; prefix: Uint8Array; folder: string },
+): AsyncGenerator<Found> {
+  const { bucket, prefix, folder } = place;
+  let after: ListCursor | undefined;
+  do {
+    const page = await archive.objects.list({ tenant: defaultTenant, bucket, prefix, after, limit: pageRows });
+    for (const item of page.items) {
+      if (item.kind === 'object')
+        yield { row: item.row, file: placeBelow(folder, item.row.key.subarray(prefix.byteLength)) };
+    }
+    after = page.next;
+  } while (after !== undefined);
 }
 
 async function getFolder(run: CommandRun, archive: Archive, text: string, folder: string): Promise<number> {
   const { terminal, flags } = run;
   const { bucket, rest } = splitName(text);
-  const prefix = utf8Bytes(rest);
-  let after: ListCursor | undefined;
-  let done = 0;
-  let bytes = 0;
-  let failed = 0;
-  do {
-    const page = await archive.objects.list({ tenant: defaultTenant, bucket, prefix, after, limit: pageRows });
-    for (const item of page.items) {
-      if (item.kind !== 'object') continue;
-      if (terminal.signal.aborted) throw stopped();
-      const { row } = item;
-      try {
-        const file = placeBelow(folder, row.key.subarray(prefix.byteLength));
-        await fs.promises.mkdir(folderOfFile(file), { recursive: true });
-        await writeFile(file, archive.objects.read(row), {
-          row,
-          whole: true,
-          force: flags['force'] === true,
-          terminal,
-        });
-        done += 1;
-        bytes += row.sizeBytes;
-      } catch (error) {
-        if (!(error instanceof ArchiveError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
-        failed += 1;
-        const known =
-          error instanceof ArchiveError ? error : outputFault(error as NodeJS.ErrnoException, keyText(row.key));
-        terminal.note(`${errorLine(known, { json: run.json, debug: false })} [${bucket}/${keyText(row.key)}]`);
-      }
+  if (lookAt(folder, folder, { follow: true })?.isDirectory() === false)
+    throw new ArchiveError('ARGUMENT_INVALID', `${folder} is no folder`, { hint: 'choose another place with -o' });
+  const tally = { files: 0, bytes: 0, failed: 0 };
+  let written = 0;
+  const budget = new Budget('bytes of files under way', bytesAtOnce);
+  let madeFolder: Uint8Array = emptyBytes;
+  const getOne = async ({ row, file }: Found): Promise<void> => {
+    if (terminal.signal.aborted) throw stopped();
+    const taken = Math.min(row.sizeBytes, bytesOfFileMax);
+    await budget.take(taken);
+    try {
+      if (file instanceof ArchiveError) throw file;
+      const parent = folderOfFile(file);
+      if (!bytesEqual(parent, madeFolder)) makeFolder(parent, keyText(file));
+      madeFolder = parent;
+      let before = 0;
+      await writeFile(file, archive.objects.read(row), {
+        row,
+        whole: true,
+        force: flags['force'] === true,
+        signal: terminal.signal,
+        onBytes: (done) => {
+          written += done - before;
+          before = done;
+          terminal.progress(`${tally.files} files, ${sizeText(written)}`);
+        },
+      });
+      tally.files += 1;
+      tally.bytes += row.sizeBytes;
+    } catch (error) {
+      if (!(error instanceof ArchiveError) || error.code === 'CLOSED') throw error;
+      tally.failed += 1;
+      sayFailure(terminal, run.json, error, `${bucket}/${keyText(row.key)}`);
+    } finally {
+      budget.give(taken);
     }
-    after = page.next;
-  } while (after !== undefined);
-  if (done + failed === 0) throw new ArchiveError('NOT_FOUND', 'nothing is stored under this prefix');
-  if (run.json) terminal.out(JSON.stringify({ summary: { files: done, bytes, failed } }));
-  else terminal.out(`${done} files, ${sizeText(bytes)}${failed > 0 ? `, ${failed} failed` : ''}`);
+    await terminal.room();
+  };
+  const found = below(archive, { bucket, prefix: utf8Bytes(rest), folder });
+  await inParallel(found, getOne, { atOnce: filesAtOnce, signal: terminal.signal });
+  terminal.progressDone();
+  if (terminal.signal.aborted) throw stopped();
+  const { files, bytes, failed } = tally;
+  if (files + failed === 0) throw new ArchiveError('NOT_FOUND', 'nothing is stored under this prefix');
+  if (run.json) terminal.out(JSON.stringify({ summary: tally }));
+  else terminal.out(`${files} files, ${sizeText(bytes)}${failed > 0 ? `, ${failed} failed` : ''}`);
   return failed > 0 ? 1 : 0;
+}
+
+function sayFailure(terminal: Terminal, json: boolean, error: ArchiveError, name: string): void {
+  if (json) terminal.out(JSON.stringify({ name, result: 'failed', error: errorFacts(error) }));
+  else terminal.note(`${errorLine(error, { json, debug: false })} [${name}]`);
+}
+
+function makeFolder(folder: string | Buffer, shown: string): void {
+  try {
+    fs.mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw outputFault(error, shown);
+  }
 }
 
 function isPlainSegment(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !name.includes('/') && !name.includes('\0');
 }
 
-/** The file for a key below a folder, as bytes: names need not be text. ARGUMENT_INVALID for a key that leads elsewhere. */
-function placeBelow(folder: string, key: Uint8Array): Buffer {
+/** The file for a key below a folder, as bytes: names need not be text. ARGUMENT_INVALID, as a value, for a key that leads elsewhere. */
+function placeBelow(folder: string, key: Uint8Array): Buffer | ArchiveError {
   const bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
   const segments = bytes.toString('latin1').split('/');
   if (!segments.every(isPlainSegment))
-    throw new ArchiveError('ARGUMENT_INVALID', 'a key is no path of files', { hint: 'get it by itself with -o FILE' });
+    return new ArchiveError('ARGUMENT_INVALID', 'a key is no path of files', { hint: 'get it by itself with -o FILE' });
   return Buffer.concat([Buffer.from(`${folder}/`), bytes]);
 }
 

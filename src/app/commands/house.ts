@@ -1,10 +1,10 @@
 // disk, config, version: what the archive stands on.
 
-import fs from 'node:fs';
 import path from 'node:path';
 import { ArchiveError } from '../../base/index.ts';
 import { defineCommand, textFlag } from '../command.ts';
 import { allDisks, checkCopies, peekAddedDisks } from '../data-folder.ts';
+import { lookAt } from '../named-files.ts';
 import { sizeText, tableText } from '../say-sizes.ts';
 import { settingSpecs } from '../settings.ts';
 import { versionText } from '../version.ts';
@@ -46,7 +46,7 @@ export const diskAdd = defineCommand({
   run: async (run) => {
     const { args, flags, terminal, json } = run;
     const folder = path.resolve(terminal.cwd, args[0] ?? '');
-    if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    if (lookAt(folder, folder, { follow: true })?.isDirectory() !== true) {
       throw new ArchiveError('FILE_MISSING', `${folder} is no folder`, {
         hint: 'make it first; a mount point must be mounted',
       });

@@ -6,7 +6,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { ArchiveError, groupText, type KeyGroup, parseGroupText } from '../../base/index.ts';
-import { type CommandRun, defineCommand, textFlag } from '../command.ts';
+import { defineCommand } from '../command.ts';
+import { fileFault, lookAt, readFile } from '../named-files.ts';
 import { findObject } from '../object-names.ts';
 import { timeText } from '../say-sizes.ts';
 import { readSecret } from '../terminal.ts';
@@ -16,13 +17,9 @@ const exportBytesMax = 256 * 1024 * 1024;
 const passphraseFlag = {
   type: 'string',
   value: 'FILE',
+  secret: true,
   says: 'file that holds the passphrase (else STELE_PASSPHRASE, else asked)',
 } as const;
-
-function secretFile(run: CommandRun): string | undefined {
-  const file = textFlag(run.flags, 'passphrase-file');
-  return file === undefined ? undefined : path.resolve(run.terminal.cwd, file);
-}
 
 export const keysExport = defineCommand({
   name: 'keys export',
@@ -39,13 +36,16 @@ export const keysExport = defineCommand({
   run: async (run) => {
     const { args, flags, terminal, json } = run;
     const file = path.resolve(terminal.cwd, args[0] ?? '');
-    if (flags['force'] !== true && fs.existsSync(file))
+    const there = lookAt(file, file, { follow: true });
+    if (there !== undefined && flags['force'] !== true)
       throw new ArchiveError('FILE_EXISTS', `${file} is there already`);
-    if (!fs.existsSync(path.dirname(file)))
+    if (there !== undefined && !there.isFile()) throw new ArchiveError('ARGUMENT_INVALID', `${file} is no file`);
+    const folder = path.dirname(file);
+    if (lookAt(folder, folder, { follow: true })?.isDirectory() !== true)
       throw new ArchiveError('FILE_MISSING', `the folder of ${file} is not there`);
     const passphrase = await readSecret(terminal, {
       prompt: 'passphrase for the export',
-      file: secretFile(run),
+      given: run.secret,
       twice: true,
     });
     const { archive } = await run.running();
@@ -71,11 +71,12 @@ function writeSecretFile(file: string, bytes: Uint8Array): void {
     }
     fs.renameSync(part, file);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-    throw new ArchiveError(code === 'ENOSPC' ? 'DISK_FULL' : 'ACCESS_DENIED', `${file} cannot be written (${code})`, {
-      cause: error,
-      hint: 'choose another place',
-    });
+    try {
+      fs.rmSync(part, { force: true });
+    } catch {
+      // What could not be written may not be removable either; the error below says why.
+    }
+    throw fileFault(error, `${file} cannot be written`, 'choose another place');
   }
 }
 
@@ -94,13 +95,10 @@ export const keysImport = defineCommand({
   run: async (run) => {
     const { args, flags, terminal, json } = run;
     const file = path.resolve(terminal.cwd, args[0] ?? '');
-    const size = fs.statSync(file, { throwIfNoEntry: false })?.size;
-    if (size === undefined) throw new ArchiveError('FILE_MISSING', `${file} is not there`);
-    if (size > exportBytesMax) throw new ArchiveError('KEYRING_CORRUPT', `${file} is too long for an export`);
-    const bytes = fs.readFileSync(file);
+    const bytes = readFile(file, file, { sizeBytesMax: exportBytesMax, pipes: false });
     const passphrase = await readSecret(terminal, {
       prompt: 'passphrase of the export',
-      file: secretFile(run),
+      given: run.secret,
       twice: false,
     });
     // An archive whose keyrings are lost cannot be opened without it.

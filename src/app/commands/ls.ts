@@ -3,7 +3,7 @@
 import { ArchiveError, base64Of, defaultTenant, groupText, hexOf, utf8Bytes, utf8Text } from '../../base/index.ts';
 import type { ListCursor, Listed } from '../../catalog/index.ts';
 import { type CommandRun, defineCommand } from '../command.ts';
-import { findObject, keyText, namesOf, splitName } from '../object-names.ts';
+import { findObject, keyText, splitName, withBucket } from '../object-names.ts';
 import { sizeText, tableText, timeText } from '../say-sizes.ts';
 
 const pageRows = 500;
@@ -36,7 +36,7 @@ async function list(run: CommandRun): Promise<number> {
     }
     return 0;
   }
-  const { bucket, rest } = splitName(text);
+  const { bucket, rest } = splitName(await withBucket(catalog, text));
   const delimiter = flags['recursive'] === true ? undefined : utf8Bytes('/');
   const versions = flags['versions'] === true;
   let after: ListCursor | undefined;
@@ -46,6 +46,7 @@ async function list(run: CommandRun): Promise<number> {
     const page = versions ? await archive.objects.versions(options) : await archive.objects.list(options);
     const lines = page.items.map((item) => (json ? [jsonOf(bucket, item)] : cellsOf(bucket, item, versions)));
     for (const line of tableText(lines)) terminal.out(line);
+    await terminal.room();
     count += page.items.length;
     after = page.next;
   } while (after !== undefined && !terminal.signal.aborted);
@@ -112,17 +113,15 @@ export const where = defineCommand({
   where: 'archive',
   run: async ({ running, args, terminal, json }) => {
     const [text = ''] = args;
-    namesOf(text);
-    const { archive } = await running();
-    const { row } = await findObject(archive, text);
+    const { archive, catalog } = await running();
+    const name = await withBucket(catalog, text);
+    const { row } = await findObject(archive, name);
     const packs = await archive.where(row);
     if (json) {
-      terminal.out(
-        JSON.stringify({ name: text, version: row.id, size: row.sizeBytes, group: groupText(row.group), packs }),
-      );
+      terminal.out(JSON.stringify({ name, version: row.id, size: row.sizeBytes, group: groupText(row.group), packs }));
       return 0;
     }
-    terminal.out(`${text}  version ${row.id}, ${sizeText(row.sizeBytes)}, key group ${groupText(row.group)}`);
+    terminal.out(`${name}  version ${row.id}, ${sizeText(row.sizeBytes)}, key group ${groupText(row.group)}`);
     if (row.ref === undefined) terminal.out('no content: it has no bytes');
     for (const pack of packs) {
       terminal.out(`pack ${pack.pack}  ${pack.sealed ? 'sealed' : 'open'}, ${pack.records} of its records`);
@@ -131,7 +130,7 @@ export const where = defineCommand({
         copy.kind === 'pack' ? 'copy' : 'footer',
         copy.label,
         copy.state,
-        copy.state === 'open' ? '' : `verified ${timeText(copy.verifiedMs)}`,
+        copy.state === 'open' ? '' : `verified ${copy.verifiedMs === 0 ? 'never' : timeText(copy.verifiedMs)}`,
       ]);
       for (const line of tableText(lines)) terminal.out(line);
     }

@@ -1,6 +1,6 @@
 // user, token: who may log in, and what tools log in with.
 
-import path from 'node:path';
+import { checkUser } from '../../archive/index.ts';
 import { ArchiveError } from '../../base/index.ts';
 import { type CommandRun, defineCommand, textFlag } from '../command.ts';
 import { tableText, timeText } from '../say-sizes.ts';
@@ -9,6 +9,7 @@ import { readSecret } from '../terminal.ts';
 const passwordFlag = {
   type: 'string',
   value: 'FILE',
+  secret: true,
   says: 'file that holds the password (else STELE_PASSPHRASE, else asked)',
 } as const;
 const roleFlag = { type: 'string', value: 'ROLE', says: 'admin or reader' } as const;
@@ -26,14 +27,12 @@ function userCommand(word: 'add' | 'password'): ReturnType<typeof defineCommand>
     run: async (run: CommandRun) => {
       const { args, flags, terminal, json } = run;
       const [name = ''] = args;
-      const file = textFlag(flags, 'password-file');
+      const role = textFlag(flags, 'role');
+      const password = await readSecret(terminal, { prompt: `password of ${name}`, given: run.secret, twice: true });
+      // Before anything is opened, and an archive begun for a user who cannot be.
+      checkUser({ name, password, role });
       const { archive } = await run.running();
-      const password = await readSecret(terminal, {
-        prompt: `password of ${name}`,
-        file: file === undefined ? undefined : path.resolve(terminal.cwd, file),
-        twice: true,
-      });
-      await archive.accounts.setUser({ name, password, role: textFlag(flags, 'role'), fresh });
+      await archive.accounts.setUser({ name, password, role, fresh });
       terminal.out(json ? JSON.stringify({ user: name }) : `user ${name} ${fresh ? 'made' : 'has another password'}`);
       return 0;
     },

@@ -1,15 +1,19 @@
 // put: files and folders into the archive.
 //
 // Invariants: what is listed as stored is durable; relative paths, modes and times of folders are kept; what is not a regular file is named and
-// left out, and the exit code says so when it was asked for by name; a file that changes while it is read is stored as what was read and
-// named; memory is bounded by the number of files under way, whatever their size.
+// left out, and the exit code says so when it was asked for by name; what should have been read and could not is named and counts as failed, a
+// folder as well as a file; a file that changes while it is read is stored as what was read and named; memory is bounded by the number of
+// files under way, whatever their size.
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { ArchiveError, assert, Budget, concatBytes, defaultTenant, hexOf, utf8Bytes } from '../../base/index.ts';
+import { checkName } from '../../archive/index.ts';
+import { ArchiveError, Budget, concatBytes, defaultTenant, hexOf, utf8Bytes } from '../../base/index.ts';
 import { type CommandRun, defineCommand, textFlag } from '../command.ts';
 import { allDisks } from '../data-folder.ts';
 import { errorFacts, errorLine } from '../error-line.ts';
+import { inParallel } from '../in-parallel.ts';
+import { fileFault, lookAt, withoutLinks } from '../named-files.ts';
 import { defaultBucket, keyText, splitName } from '../object-names.ts';
 import { sizeText } from '../say-sizes.ts';
 
@@ -43,19 +47,20 @@ async function putFiles(run: CommandRun): Promise<number> {
   const { terminal, args, flags, json } = run;
   const { bucket, rest } = splitName(textFlag(flags, 'to') ?? defaultBucket);
   const prefix = rest === '' || rest.endsWith('/') ? rest : `${rest}/`;
-  for (const arg of args) {
-    const file = path.resolve(terminal.cwd, arg);
-    if (fs.lstatSync(file, { throwIfNoEntry: false }) === undefined)
-      throw new ArchiveError('FILE_MISSING', `${arg} is not there`);
-  }
+  checkName({ tenant: defaultTenant, bucket, key: utf8Bytes(`${prefix}x`) });
+  checkArgs(args, terminal.cwd);
   const { archive, data } = await run.running();
   const own = ownFolders([
     run.settings.data,
     ...allDisks(run.settings, await data.addedDisks()).map((disk) => disk.path),
   ]);
   const tally: Tally = { stored: 0, same: 0, bytes: 0, failed: 0, passedOver: 0 };
-  const say = (line: string): void => {
-    if (flags['quiet'] !== true && !json) terminal.out(line);
+  let readBytes = 0;
+  const progress = (): void => terminal.progress(`${tally.stored + tally.same} files, ${sizeText(readBytes)}`);
+  const fail = (name: string, error: ArchiveError): void => {
+    tally.failed += 1;
+    if (json) terminal.out(JSON.stringify({ name, result: 'failed', error: errorFacts(error) }));
+    else terminal.note(`${errorLine(error, { json: false, debug: false })} [${name}]`);
   };
   const budget = new Budget('bytes of files under way', bytesAtOnce);
   const putOne = async ({ file, key }: Task): Promise<void> => {
@@ -70,18 +75,22 @@ async function putFiles(run: CommandRun): Promise<number> {
         const before = await handle.stat();
         taken = Math.min(before.size, bytesOfFileMax);
         await budget.take(taken);
-        const content = (): AsyncIterable<Uint8Array> => piecesOf(handle, before.size, terminal.signal);
+        const again = (): AsyncIterable<Uint8Array> => piecesOf(handle, before.size, terminal.signal, () => undefined);
+        const content = piecesOf(handle, before.size, terminal.signal, (bytes) => {
+          readBytes += bytes;
+          progress();
+        });
         const result = await archive.objects.put(
           {
             tenant: defaultTenant,
             bucket,
             key,
             sizeBytes: before.size,
-            again: content,
+            again,
             mode: before.mode & 0o7777,
             mtimeMs: Math.floor(before.mtimeMs),
           },
-          content(),
+          content,
         );
         tally[result.kind === 'stored' ? 'stored' : 'same'] += 1;
         tally.bytes += result.sizeBytes;
@@ -95,7 +104,8 @@ async function putFiles(run: CommandRun): Promise<number> {
               result: result.kind,
             }),
           );
-        else if (result.kind === 'stored') say(`${name}  ${sizeText(result.sizeBytes)}`);
+        else if (result.kind === 'stored' && flags['quiet'] !== true)
+          terminal.out(`${name}  ${sizeText(result.sizeBytes)}`);
         const after = await handle.stat();
         if (after.mtimeMs !== before.mtimeMs || after.size !== result.sizeBytes)
           terminal.note(`stele: ${name} changed while it was read: stored as it was read`);
@@ -104,20 +114,24 @@ async function putFiles(run: CommandRun): Promise<number> {
         await handle.close();
       }
     } catch (error) {
-      if (!(error instanceof ArchiveError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
-      const known = error instanceof ArchiveError ? error : fileFault(error as NodeJS.ErrnoException);
-      tally.failed += 1;
-      if (json) terminal.out(JSON.stringify({ name, result: 'failed', error: errorFacts(known) }));
-      else terminal.note(`${errorLine(known, { json: false, debug: false })} [${name}]`);
-      if (stopsAll(known)) throw known;
+      const known = fileFault(error, 'a file cannot be read');
+      if (!(known instanceof ArchiveError) || stopsAll(known)) throw known;
+      fail(name, known);
     }
-    terminal.progress(`${tally.stored + tally.same} files, ${sizeText(tally.bytes)}`);
+    progress();
+    await terminal.room();
   };
-  const notes = (line: string): void => {
-    tally.passedOver += 1;
-    terminal.note(`stele: left out: ${line}`);
+  const walk: Walk = {
+    cwd: terminal.cwd,
+    prefix,
+    own,
+    leftOut: (line) => {
+      tally.passedOver += 1;
+      terminal.note(`stele: left out: ${line}`);
+    },
+    failed: (key, error) => fail(`${bucket}/${keyText(key)}`, error),
   };
-  await inParallel(tasksOf(args, { cwd: terminal.cwd, prefix, leftOut: notes, own }), putOne, terminal.signal);
+  await inParallel(tasksOf(args, walk), putOne, { atOnce: filesAtOnce, signal: terminal.signal });
   terminal.progressDone();
   const stopped = terminal.signal.aborted;
   const summary = { ...tally, stopped };
@@ -132,26 +146,29 @@ async function putFiles(run: CommandRun): Promise<number> {
   return tally.failed > 0 || stopped ? 1 : 0;
 }
 
-/** What no later file would fare better with. */
-function stopsAll(error: ArchiveError): boolean {
-  return ['COPIES_TOO_FEW', 'DATABASE_FAILED', 'CLOSED', 'DISK_FULL', 'KEY_MISSING', 'ARGUMENT_INVALID'].includes(
-    error.code,
-  );
+/** Each leads somewhere, and no two would be stored under one name. FILE_MISSING, ACCESS_DENIED, ARGUMENT_INVALID. */
+function checkArgs(args: readonly string[], cwd: string): void {
+  const named = new Map<string, string>();
+  for (const arg of args) {
+    const file = path.resolve(cwd, arg);
+    if (lookAt(file, arg, { follow: false }) === undefined) {
+      // Node hands arguments over as text: one that is none cannot be found by it.
+      const hint = arg.includes('\ufffd') ? 'its name is no text: put the folder that it lies in' : 'check the path';
+      throw new ArchiveError('FILE_MISSING', `${arg} is not there`, { hint });
+    }
+    const name = path.basename(file);
+    const other = named.get(name);
+    if (other !== undefined && other !== file)
+      throw new ArchiveError('ARGUMENT_INVALID', `${arg} and another are both named "${name}"`, {
+        hint: 'put them one after the other, with --to',
+      });
+    named.set(name, file);
+  }
 }
 
-function fileFault(error: NodeJS.ErrnoException): ArchiveError {
-  const codes: Readonly<Record<string, 'FILE_MISSING' | 'ACCESS_DENIED'>> = {
-    ENOENT: 'FILE_MISSING',
-    EACCES: 'ACCESS_DENIED',
-    EPERM: 'ACCESS_DENIED',
-    ELOOP: 'FILE_MISSING',
-  };
-  const code = codes[error.code ?? ''] ?? 'DISK_IO';
-  return new ArchiveError(code, `a file cannot be read (${error.code ?? 'unknown'})`, {
-    cause: error,
-    hint:
-      code === 'ACCESS_DENIED' ? 'the file must be readable by the user that the archive runs as' : 'check the file',
-  });
+/** What no later file would fare better with. */
+function stopsAll(error: ArchiveError): boolean {
+  return ['COPIES_TOO_FEW', 'DATABASE_FAILED', 'CLOSED', 'DISK_FULL', 'KEY_MISSING'].includes(error.code);
 }
 
 /** Up to the length that the file had when it was opened: one that grows as fast as it is read would never end. */
@@ -159,6 +176,7 @@ async function* piecesOf(
   handle: fs.promises.FileHandle,
   sizeBytes: number,
   signal: AbortSignal,
+  onRead: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
   // One buffer for the whole file: whoever takes a piece copies it before asking for the next.
   const buffer = new Uint8Array(sizeBytes === 0 ? emptyReadBytes : Math.min(pieceBytes, sizeBytes));
@@ -170,6 +188,7 @@ async function* piecesOf(
     const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.byteLength, end - offset), offset);
     if (bytesRead === 0) return;
     offset += bytesRead;
+    onRead(bytesRead);
     yield buffer.subarray(0, bytesRead);
   }
 }
@@ -178,6 +197,7 @@ type Walk = {
   readonly cwd: string;
   readonly prefix: string;
   readonly leftOut: (line: string) => void;
+  readonly failed: (key: Uint8Array, error: ArchiveError) => void;
   /** Folders of the archive itself, which would grow while they are read. */
   readonly own: ReadonlySet<string>;
 };
@@ -187,7 +207,7 @@ function idOf(facts: fs.Stats): string {
 }
 
 function ownFolders(folders: readonly string[]): ReadonlySet<string> {
-  const found = folders.map((folder) => fs.statSync(folder, { throwIfNoEntry: false }));
+  const found = folders.map((folder) => lookAt(folder, folder, { follow: true }));
   return new Set(found.flatMap((facts) => (facts === undefined ? [] : [idOf(facts)])));
 }
 
@@ -196,13 +216,13 @@ async function* tasksOf(args: readonly string[], walk: Walk): AsyncGenerator<Tas
   for (const arg of args) {
     const file = path.resolve(walk.cwd, arg);
     // A folder named by a link is meant; links within folders are left out.
-    const facts = fs.statSync(file, { throwIfNoEntry: false });
+    const facts = lookAt(file, arg, { follow: true });
     if (facts === undefined) throw new ArchiveError('FILE_MISSING', `${arg} leads nowhere`);
     const name = path.basename(file);
     if (facts.isDirectory()) {
       yield* tasksBelow(Buffer.from(file), utf8Bytes(`${walk.prefix}${name === '' ? '' : `${name}/`}`), walk);
     } else if (facts.isFile()) {
-      yield { file: Buffer.from(fs.realpathSync(file)), key: utf8Bytes(`${walk.prefix}${name}`) };
+      yield { file: Buffer.from(withoutLinks(file, arg)), key: utf8Bytes(`${walk.prefix}${name}`) };
     } else throw new ArchiveError('ARGUMENT_INVALID', `${arg} is neither a file nor a folder`);
   }
 }
@@ -218,7 +238,9 @@ async function* tasksBelow(folder: Buffer, prefix: Uint8Array, walk: Walk): Asyn
     }
     entries = await fs.promises.readdir(folder, { withFileTypes: true, encoding: 'buffer' });
   } catch (error) {
-    walk.leftOut(`${keyText(prefix)} (cannot be listed: ${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+    const fault = fileFault(error, 'a folder cannot be listed');
+    if (!(fault instanceof ArchiveError)) throw fault;
+    walk.failed(prefix, fault);
     return;
   }
   entries.sort((a, b) => Buffer.compare(a.name, b.name));
@@ -235,27 +257,4 @@ function kindOf(entry: fs.Dirent<Buffer>): string {
   if (entry.isSymbolicLink()) return 'a symbolic link';
   if (entry.isSocket()) return 'a socket';
   return entry.isFIFO() ? 'a pipe' : 'no regular file';
-}
-
-/** At most `filesAtOnce` tasks under way; the first failure that is thrown ends the rest. */
-export async function inParallel<T>(
-  tasks: AsyncIterable<T>,
-  work: (task: T) => Promise<void>,
-  signal: AbortSignal,
-): Promise<void> {
-  const under = new Set<Promise<void>>();
-  let failure: { readonly error: unknown } | undefined;
-  for await (const task of tasks) {
-    if (failure !== undefined || signal.aborted) break;
-    const mine: Promise<void> = work(task)
-      .catch((error: unknown) => {
-        failure ??= { error };
-      })
-      .finally(() => under.delete(mine));
-    under.add(mine);
-    assert(under.size <= filesAtOnce, 'files under way are bounded');
-    if (under.size === filesAtOnce) await Promise.race(under);
-  }
-  await Promise.all(under);
-  if (failure !== undefined) throw (failure as { error: unknown }).error;
 }

@@ -98,6 +98,8 @@ export const verify = defineCommand({
       throw new ArchiveError('ARGUMENT_INVALID', '--since is a number of days');
     for (const arg of args)
       if (!isHex128(arg)) throw new ArchiveError('ARGUMENT_INVALID', `"${arg}" is no pack: 32 hex digits`);
+    if (since !== undefined && args.length > 0)
+      throw new ArchiveError('ARGUMENT_INVALID', '--since is for all packs, not for some');
     const { archive, clock } = await run.running();
     await archive.sealOpen('all');
     const { pace, done } = counting(run, 'read back');
@@ -114,6 +116,7 @@ export const verify = defineCommand({
       if (report.problems.length > 0 || report.gone) bad += 1;
       if (json) terminal.out(jsonText({ ...report, disk: archive.diskLabel(report.disk) }));
       else for (const line of copyLines(report, archive.diskLabel(report.disk))) terminal.out(line);
+      await terminal.room();
     }
     if (args.length > 0 && copies === 0)
       throw new ArchiveError('NOT_FOUND', 'there is no such pack', { hint: 'see: stele where KEY' });
@@ -157,8 +160,10 @@ async function repairAll(run: CommandRun): Promise<number> {
         }),
       );
     else for (const line of repairLines(report, label)) terminal.out(line);
+    await terminal.room();
   }
-  if (!json)
+  if (json) terminal.out(JSON.stringify({ repaired: { mended, left } }));
+  else
     terminal.out(
       mended + left === 0 ? 'nothing to repair' : `${mended} copies mended${left > 0 ? `, ${left} not` : ''}`,
     );
