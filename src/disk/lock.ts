@@ -59,7 +59,9 @@ function takeDatabaseLock(file: string, label: string, holder: () => Holder | un
   try {
     database = new DatabaseSync(file, { timeout: 0 });
     fs.chmodSync(file, 0o600); // by path: a descriptor of ours must not be closed here
-    database.exec('PRAGMA journal_mode=OFF; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
+    // A journal would be a file that has to be written, and a full disk could not be locked, nor what it holds be read. (OFF is refused: node:sqlite
+    // is defensive.)
+    database.exec('PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
     return database;
   } catch (error) {
     database?.close();

@@ -87,6 +87,15 @@ test('two disks on one folder conflict within a process, also through a symbolic
   await (await other.lock()).release();
 });
 
+test('a lock takes no room, so that a full disk can be locked and read', async (t) => {
+  const folder = await makeFolder(t);
+  const disk = await open(folder);
+  const lock = await disk.lock();
+  assert.deepEqual((await fs.readdir(folder)).sort(), ['stele.lock', 'stele.lock.json']);
+  assert.equal((await fs.stat(path.join(folder, 'stele.lock'))).size, 0);
+  await lock.release();
+});
+
 test('what the holder wrote about itself may be torn: the lock alone decides', async (t) => {
   const folder = await makeFolder(t);
   const disk = await open(folder);
