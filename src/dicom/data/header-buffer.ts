@@ -4,7 +4,7 @@
 // or what is asked), so pieces may be reused by their owner, and a header does not hold a whole network buffer. What is passed over or dropped leaves no gap
 // behind: memory is what is kept plus one slice.
 
-import { assert, isZero } from '../../base/index.ts';
+import { assert } from '../../base/index.ts';
 import type { ByteStore } from './element.ts';
 
 const sliceBytes = 8192;
@@ -57,8 +57,11 @@ export class HeaderBuffer {
     if (this.at >= end) this.at -= end - start;
   }
 
-  isZeroAhead(): boolean {
-    return isZero(this.store.bytes.subarray(this.at, this.filled));
+  /** How many of the bytes ahead are zero before one is not. */
+  zerosAhead(): number {
+    const ahead = this.store.bytes.subarray(this.at, this.filled);
+    const count = ahead.findIndex((byte) => byte !== 0);
+    return count < 0 ? ahead.length : count;
   }
 
   /** Gives memory back that was taken in advance, once nothing more comes. */

@@ -304,9 +304,10 @@ export class Inflater {
 
   #handOver(): void {
     if (this.#outAt === this.#handedOver) return;
-    const bytes = this.#out.subarray(this.#handedOver, this.#outAt);
+    const excess = Math.max(0, this.#totalBytes - this.#limit);
+    const bytes = this.#out.subarray(this.#handedOver, Math.max(this.#handedOver, this.#outAt - excess));
     this.#handedOver = this.#outAt;
-    this.#emit(bytes);
+    if (bytes.length > 0) this.#emit(bytes);
   }
 }
 

@@ -88,7 +88,12 @@ export class Part10Reader {
   #look(ended: boolean): boolean {
     this.#held = concatBytes([this.#held, ...this.#pieces]);
     this.#pieces = [];
-    return this.#begin(ended);
+    if (!this.#begin(ended)) return false;
+    const { dataSetOffset } = this.#meta as FileMeta;
+    const ahead = this.#held.subarray(dataSetOffset);
+    this.#held = emptyBytes;
+    if (ahead.length > 0) (this.#reader as DataSetReader).push(ahead);
+    return true;
   }
 
   /** The file has ended: throws when the data set has not. */
@@ -177,8 +182,6 @@ export class Part10Reader {
     }
     this.#meta = { dataSet, syntax, guessed, dataSetOffset };
     this.#reader = new DataSetReader({ ...this.#options, syntax, baseOffset: dataSetOffset });
-    this.#held = emptyBytes;
-    if (ahead.length > 0) this.#reader.push(ahead);
     return true;
   }
 }

@@ -15,6 +15,7 @@ import { looksExplicit, looksImplicit, readOddHead } from './encoding-check.ts';
 import { HeaderBuffer } from './header-buffer.ts';
 import { Inflater } from './inflate.ts';
 import { type Oddity, type OddityKind, OddityList } from './oddity.ts';
+import { PixelWatch } from './pixel-watch.ts';
 import { type Encoding, Frame, implicitEncoding, isOffsetTable } from './reader-frame.ts';
 import { bulkBytesMinDefault, defaultReaderLimits, type ReaderLimits } from './reader-limits.ts';
 import type { PixelStart, ReaderOptions, ReaderState } from './reader-options.ts';
@@ -23,9 +24,6 @@ import { isPixelData, itemDelimiterTag, itemTag, sequenceDelimiterTag, type Tag,
 import type { TransferSyntax } from './transfer-syntax.ts';
 import { type AnyVr, type VrFacts, vrOfLetters } from './vr.ts';
 import { chosenBytes, SignFollower } from './vr-choice.ts';
-
-/** From here on an element of the outermost data set may be one to stop at or to tell of. */
-const firstPixelTag = 0x7fe0_0008;
 
 type Head = {
   readonly tag: Tag;
@@ -42,9 +40,7 @@ export class DataSetReader {
   readonly #syntax: TransferSyntax;
   readonly #keepBytesMax: number;
   readonly #passOver: ReadonlySet<Tag> | undefined;
-  readonly #stopAtPixels: boolean;
-  readonly #stopAt: Tag;
-  readonly #watchFrom: Tag;
+  readonly #watch: PixelWatch;
   readonly #buffer: HeaderBuffer;
   readonly #inflater: Inflater | undefined;
   readonly #oddities = new OddityList();
@@ -59,16 +55,13 @@ export class DataSetReader {
   #elementCount = 0;
   #itemCount = 0;
   readonly #signs = new SignFollower();
-  #pixels: { -readonly [K in keyof PixelStart]: PixelStart[K] } | undefined;
 
   constructor(options: ReaderOptions) {
     this.#syntax = options.syntax;
     this.limits = { ...defaultReaderLimits, ...options.limits };
     this.#keepBytesMax = Math.min(options.bulkBytesMin ?? bulkBytesMinDefault, undefinedLength);
     this.#passOver = options.passOver;
-    this.#stopAtPixels = options.stopAt === 'pixels';
-    this.#stopAt = typeof options.stopAt === 'number' ? options.stopAt : Number.POSITIVE_INFINITY;
-    this.#watchFrom = Math.min(this.#stopAt, firstPixelTag);
+    this.#watch = new PixelWatch(options.stopAt);
     this.#buffer = new HeaderBuffer(options.syntax.deflated ? 0 : (options.baseOffset ?? 0));
     this.#inflater = options.syntax.deflated
       ? new Inflater((bytes) => this.#take(bytes), this.limits.inflatedBytesMax)
@@ -89,12 +82,12 @@ export class DataSetReader {
   }
 
   get pixels(): PixelStart | undefined {
-    return this.#pixels;
+    return this.#watch.pixels;
   }
 
   /** Everything before pixel data is there. */
   get headerDone(): boolean {
-    return this.#pixels !== undefined || this.#state === 'stopped' || this.#state === 'finished';
+    return this.#watch.pixels !== undefined || this.#state === 'stopped' || this.#state === 'finished';
   }
 
   get oddities(): readonly Oddity[] {
@@ -134,8 +127,10 @@ export class DataSetReader {
     if (this.#state !== 'reading') return this.dataSet;
     const inflated = this.#inflater === undefined || this.#inflater.state === 'ended';
     if (this.#outer.length > 0 || this.#skip > 0 || !inflated) this.#fail('truncated', this.offset);
-    if (buffer.filled > buffer.at) {
-      if (!this.#buffer.isZeroAhead()) this.#fail('truncated', this.offset);
+    const ahead = buffer.filled - buffer.at;
+    if (ahead > 0) {
+      // A single zero can be the begin of a big endian tag.
+      if (buffer.zerosAhead() < ahead || (ahead === 1 && this.#syntax.bigEndian)) this.#fail('truncated', this.offset);
       this.#oddities.note('zeros-after-end', this.offset);
     }
     this.#end('finished');
@@ -173,7 +168,6 @@ export class DataSetReader {
         buffer.shift += count;
         from += count;
       } else {
-        if (buffer.at + this.#need > this.limits.headerBytesMax) this.#failLimit('headerBytesMax', this.offset);
         from += buffer.fill(piece, from, this.#need);
         if (buffer.filled - buffer.at >= this.#need) this.#parse();
       }
@@ -215,6 +209,7 @@ export class DataSetReader {
       if (tag >= itemTag && tag >>> 16 === 0xfffe) return this.#parseDelimiter(frame, tag);
       if (!frame.checked) this.#checkEncoding(frame, at, tag, room);
       let headBytes = 8;
+      let reserved = 0;
       let length: number;
       let facts: VrFacts | undefined;
       let choice: VrChoice | undefined;
@@ -223,15 +218,14 @@ export class DataSetReader {
         if (facts === undefined) {
           if (tag === 0 && isRoot && this.#isZeroHead(at)) return 0;
           const need = this.#parseOddHead(frame, tag, room);
-          if (need !== 0) return need;
-          if (this.#frame !== frame || this.#skip > 0 || this.#state !== 'reading') return 0;
+          if (need !== 0 || !this.#goesOn(frame)) return need;
           continue;
         }
         if (facts.longForm) {
           if (ahead < 12) return 12;
           headBytes = 12;
+          reserved = (bytes[at + 6] as number) | (bytes[at + 7] as number);
           length = u32At(bytes, at + 8, frame.bigEndian);
-          if (bytes[at + 6] !== 0 || bytes[at + 7] !== 0) this.#note('reserved-not-zero', at, tag);
         } else length = u16At(bytes, at + 6, frame.bigEndian);
       } else {
         if (tag === 0 && isRoot && this.#isZeroHead(at)) return 0;
@@ -245,22 +239,30 @@ export class DataSetReader {
         frame.bigEndian ||
         frame.discards ||
         this.#passOver !== undefined ||
-        (isRoot && tag >= this.#watchFrom)
+        (isRoot && tag >= this.#watch.from)
       ) {
+        const position = at + buffer.shift;
         const need = this.#parseValue(frame, { tag, vr: facts.vr, facts, at, bytes: headBytes }, length, room);
-        if (need !== 0) return need;
-        if (this.#frame !== frame || this.#skip > 0 || this.#state !== 'reading') return 0;
+        if (need === 0 && reserved !== 0) this.#oddities.note('reserved-not-zero', position, tag);
+        if (need !== 0 || !this.#goesOn(frame)) return need;
         continue;
       }
       const total = headBytes + length;
       if (total > room) this.#fail('length', at + buffer.shift);
+      if (at + total > this.limits.headerBytesMax) this.#failLimit('headerBytesMax', at + buffer.shift);
       if (ahead < total) return total;
+      if (reserved !== 0) this.#note('reserved-not-zero', at, tag);
       const element = new BytesElement(tag, facts.vr, store, at + headBytes, length);
       this.#append(frame, element, at);
       buffer.at = at + total;
       if (choice === 'US|SS') this.#signs.follow(frame, this.#outer);
       else if (tag === tags.PixelRepresentation) this.#signs.decide(frame, element);
     }
+  }
+
+  /** The next element of the same frame comes next. */
+  #goesOn(frame: Frame): boolean {
+    return this.#frame === frame && this.#skip === 0 && this.#state === 'reading';
   }
 
   #append(frame: Frame, element: BytesElement | ItemsElement | BulkElement | FragmentsElement, at: number): void {
@@ -295,8 +297,9 @@ export class DataSetReader {
     const head = readOddHead(store.bytes.subarray(0, filled), { at, tag, room, bigEndian: frame.bigEndian });
     if (head === undefined) this.#fail('vr', this.offset);
     if (filled - at < head.bytes) return head.bytes;
+    const position = this.offset;
     const need = this.#parseValue(frame, { tag, at, ...head }, head.length, room);
-    if (need === 0) this.#oddities.note(head.oddity, this.offset, tag);
+    if (need === 0) this.#oddities.note(head.oddity, position, tag);
     return need;
   }
 
@@ -305,7 +308,7 @@ export class DataSetReader {
     const { tag, vr, facts, at } = head;
     const buffer = this.#buffer;
     const position = at + buffer.shift;
-    if (frame.depth === 1 && frame.kind === 'elements' && tag >= this.#watchFrom && this.#stopsAt(tag)) {
+    if (frame.depth === 1 && frame.kind === 'elements' && tag >= this.#watch.from && this.#watch.stopsAt(tag)) {
       if (isPixelData(tag)) this.#tellPixels(head, position, length);
       this.#end('stopped');
       return 0;
@@ -335,6 +338,7 @@ export class DataSetReader {
       this.#skip = buffer.passOver(total);
       return 0;
     }
+    if (at + total > this.limits.headerBytesMax) this.#failLimit('headerBytesMax', position);
     if (buffer.filled - at < total) return total;
     const { bytes } = buffer.store;
     const start = at + head.bytes;
@@ -349,23 +353,10 @@ export class DataSetReader {
     return 0;
   }
 
-  #stopsAt(tag: Tag): boolean {
-    return tag >= this.#stopAt || (this.#stopAtPixels && isPixelData(tag));
-  }
-
   #tellPixels(head: Head, position: number, length: number): void {
-    const { tag, vr } = head;
     const encapsulated = length === undefinedLength;
-    if (this.#syntax.known && encapsulated !== this.#syntax.encapsulated) this.#note('pixels-form', head.at, tag);
-    this.#pixels = {
-      tag,
-      vr,
-      elementOffset: position,
-      valueOffset: position + head.bytes,
-      sizeBytes: encapsulated ? undefined : length,
-      fragments: encapsulated ? new FragmentList() : undefined,
-      offsetTable: undefined,
-    };
+    if (this.#syntax.known && encapsulated !== this.#syntax.encapsulated) this.#note('pixels-form', head.at, head.tag);
+    this.#watch.tell(head, position, length);
   }
 
   /** The items of a known sequence that came as UN with a length, which careless gateways make. Undefined: it is bytes. */
@@ -446,7 +437,7 @@ export class DataSetReader {
     const position = at + buffer.shift;
     const isPixels = frame.depth === 1 && isPixelData(tag);
     if (isPixels) this.#tellPixels(head, position, undefinedLength);
-    const fragments = (isPixels ? this.#pixels?.fragments : undefined) ?? new FragmentList();
+    const fragments = (isPixels ? this.#watch.pixels?.fragments : undefined) ?? new FragmentList();
     const inner = this.#open('fragments', frame, { end: frame.end, delimited: true, encoding: frame.encoding });
     inner.closing = { tag, vr, offset: position + head.bytes, fragments };
     this.#skip = buffer.passOver(head.bytes);
@@ -572,7 +563,7 @@ export class DataSetReader {
       if (length > this.limits.fragmentsMax * 4) this.#failLimit('fragmentsMax', this.offset);
       if (buffer.filled - buffer.at < 8 + length) return 8 + length;
       frame.offsetTable = buffer.store.bytes.slice(buffer.at + 8, buffer.at + 8 + length);
-      if (this.#pixels?.fragments === fragments) this.#pixels.offsetTable = frame.offsetTable;
+      this.#watch.tellOffsetTable(fragments, frame.offsetTable);
     } else {
       if (fragments.count >= this.limits.fragmentsMax) this.#failLimit('fragmentsMax', this.offset);
       fragments.add(this.offset + 8, length);
@@ -591,8 +582,9 @@ export class DataSetReader {
   }
 
   #parseZeros(): number {
-    if (!this.#buffer.isZeroAhead()) this.#fail('padding', this.offset);
-    this.#skip = this.#buffer.passOver(this.#buffer.filled - this.#buffer.at);
-    return 1;
+    const buffer = this.#buffer;
+    if (buffer.filled === buffer.at) return 1;
+    buffer.passOver(buffer.zerosAhead());
+    return buffer.filled > buffer.at ? this.#fail('padding', this.offset) : 1;
   }
 }
