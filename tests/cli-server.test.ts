@@ -25,7 +25,7 @@ const basic = (password: string): { authorization: string } => ({
 test('serve answers, says where, runs commands, and stops clean', async () => {
   const stele = newArchive({ STELE_ADMIN_PASSWORD: 'admin password' });
   const server = await stele.serve();
-  assert.match(server.out, /^stele: serving http http:\/\/127\.0\.0\.1:\d+\n/);
+  assert.match(server.out, /^stele: serving http http:\/\/127\.0\.0\.1:\d+ dicom 127\.0\.0\.1:\d+ aet STELE\n/);
   const get = (page: string, headers: Record<string, string> = {}): Promise<Response> =>
     fetch(`${server.url}${page}`, { headers });
   assert.deepEqual(await (await get('/healthz')).json(), { health: 'good' });
@@ -142,10 +142,17 @@ test('a full disk and one that cannot be written refuse in one line, and what is
     assert.match(full.err, /stele: (DISK_FULL|COPIES_TOO_FEW): [^\n]*\n/);
     assert.equal((await stele.content('files/a')).toString(), 'kept');
     assert.match((await stele.run('get', 'files/large')).err, /NOT_FOUND/);
+    // Not a byte is left: what is stored is read all the same.
+    fs.writeFileSync(stele.path('small/filler'), '');
+    spawnSync('dd', ['if=/dev/zero', `of=${stele.path('small/filler')}`, 'bs=4k']);
+    assert.equal((await stele.content('files/a')).toString(), 'kept');
+    fs.rmSync(stele.path('small/filler'));
     spawnSync('mount', ['-o', 'remount,ro', stele.path('small')]);
     const readOnly = await stele.run('put', 'a', '--to', 'other');
     assert.equal(readOnly.code, 1);
     assert.equal(readOnly.err.trim().split('\n').at(-1)?.startsWith('stele: '), true);
+    assert.equal((await stele.content('files/a')).toString(), 'kept');
+    assert.match((await stele.run('status')).out, /: failing\n[\s\S]*! disk small takes no new data/);
   } finally {
     spawnSync('umount', ['-l', stele.path('small')]);
   }

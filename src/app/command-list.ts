@@ -1,6 +1,7 @@
 // Every command there is, in the order of the help.
 
 import type { Command } from './command.ts';
+import { aeList, aeRefused, aeRemove, aeSet } from './commands/entities.ts';
 import { get } from './commands/get.ts';
 import { configCheck, diskAdd, diskList, diskRetire, version } from './commands/house.ts';
 import { keysExport, keysImport, keysShred, keysStatus } from './commands/keys.ts';
@@ -35,6 +36,10 @@ export const commands: readonly Command[] = [
   tokenCreate,
   tokenList,
   tokenRevoke,
+  aeList,
+  aeSet,
+  aeRemove,
+  aeRefused,
   configCheck,
   version,
 ];

@@ -7,14 +7,17 @@
 
 import {
   Accounts,
+  ApplicationEntities,
   Applier,
   Archive,
   archiveMigrations,
+  Instances,
   KeyKeeper,
   Objects,
   projectVersion,
   readNote,
   type StartNotes,
+  Studies,
   writeKeyring,
   writeNote,
 } from '../archive/index.ts';
@@ -168,6 +171,8 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
 
   const objects = new Objects({ vault, catalog, clock, random });
   const accounts = new Accounts({ vault, catalog, clock, random });
+  const instances = new Instances({ vault, catalog, clock, random });
+  const entities = new ApplicationEntities({ accounts, catalog, sql, clock });
   const keys = new KeyKeeper({ live, vault, catalog, clock, random, mayShred: async () => undefined });
   const finished = await keys.finish();
   if (finished > 0) say(`finished the shredding of ${finished} groups that a crash had interrupted`);
@@ -192,6 +197,9 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     catalog,
     applier,
     objects,
+    instances,
+    studies: new Studies(catalog, (instance) => instances.header(instance)),
+    entities,
     accounts,
     keys,
     clock,

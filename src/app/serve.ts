@@ -7,6 +7,7 @@
 import type { Archive } from '../archive/index.ts';
 import { ArchiveError, systemClock, systemRandom, toArchiveError } from '../base/index.ts';
 import { type ConsoleDoor, openConsole } from '../doors/console/index.ts';
+import { type DimseDoor, openDimse } from '../doors/dimse/index.ts';
 import { type Command, type CommandRun, defineCommand } from './command.ts';
 import { ControlServer } from './control-server.ts';
 import { errorLine } from './error-line.ts';
@@ -97,6 +98,7 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
   const stopping = stopSignal();
   const served = new Served(settings, say);
   let door: ConsoleDoor | undefined;
+  let dimse: DimseDoor | undefined;
   let control: ControlServer | undefined;
   const running = await served.open(flags['accept-clock'] === true);
   const { data } = running;
@@ -119,6 +121,14 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
       onFault: (route, error) => fault(route, error),
       mounts: [],
     });
+    dimse = await openDimse({
+      archive: () => served.archive,
+      host: settings.host,
+      port: settings.dicomPort,
+      title: settings.aet,
+      clock: systemClock,
+      onFault: (what, error) => fault(what, error),
+    });
     control = await ControlServer.listen({
       settings,
       commands,
@@ -126,7 +136,7 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
       rebuild: (options) => served.rebuild(options),
       onFault: (error) => fault('command', error),
     });
-    const endpoints = { http: door.url };
+    const endpoints = { http: door.url, dicom: `${dimse.host}:${dimse.port}`, aet: settings.aet };
     await data.setEndpoints(endpoints);
     if (secret !== undefined)
       terminal.out(
@@ -147,7 +157,7 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
     // A disk that hangs must not keep the process: what is acknowledged is durable already.
     const limit = setTimeout(() => process.exit(1), stopMsMax);
     limit.unref();
-    await Promise.allSettled([control?.close() ?? Promise.resolve(), door?.close() ?? Promise.resolve()]);
+    await Promise.allSettled([control?.close(), dimse?.close(), door?.close()]);
     await data.setEndpoints(undefined).catch(() => undefined);
     await served.close().catch((error: unknown) => fault('stopping', error));
     clearTimeout(limit);

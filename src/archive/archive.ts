@@ -1,4 +1,5 @@
-// Archive: the facade that every door calls. One object that has the nouns: objects, accounts, keys, and what is told of the whole.
+// Archive: the facade that every door calls. One object that has the nouns (objects, instances, studies, entities, accounts, keys) and what is told of the
+// whole.
 //
 // Invariants: doors know nothing below it; everything it promises is durable when it resolves; after `close` everything is CLOSED.
 // Left out on purpose: constructing the rooms below (app does), and deciding when upkeep runs (flow and app).
@@ -8,9 +9,12 @@ import type { Catalog, ObjectRow } from '../catalog/index.ts';
 import type { PackClassName } from '../format/index.ts';
 import type { CopyReport, Pace, PlacementKind, RepairReport, StoreDisk, Vault } from '../vault/index.ts';
 import type { Accounts } from './accounts.ts';
+import type { ApplicationEntities } from './application-entities.ts';
 import type { Applier } from './applier.ts';
+import type { Instances } from './instances.ts';
 import type { KeyKeeper, KeyStatus } from './key-keeper.ts';
 import type { Objects } from './objects.ts';
+import type { Studies } from './studies.ts';
 
 export type DiskNote = {
   readonly label: string;
@@ -34,6 +38,9 @@ export type ArchiveParts = {
   readonly catalog: Catalog;
   readonly applier: Applier;
   readonly objects: Objects;
+  readonly instances: Instances;
+  readonly studies: Studies;
+  readonly entities: ApplicationEntities;
   readonly accounts: Accounts;
   readonly keys: KeyKeeper;
   readonly clock: Clock;
@@ -100,6 +107,9 @@ export type ArchiveStatus = {
 export class Archive {
   readonly id: ArchiveId;
   readonly objects: Objects;
+  readonly instances: Instances;
+  readonly studies: Studies;
+  readonly entities: ApplicationEntities;
   readonly accounts: Accounts;
   readonly keys: KeyKeeper;
   readonly #parts: ArchiveParts;
@@ -107,6 +117,9 @@ export class Archive {
   constructor(parts: ArchiveParts) {
     this.id = parts.id;
     this.objects = parts.objects;
+    this.instances = parts.instances;
+    this.studies = parts.studies;
+    this.entities = parts.entities;
     this.accounts = parts.accounts;
     this.keys = parts.keys;
     this.#parts = parts;

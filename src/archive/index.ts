@@ -1,11 +1,14 @@
-// archive: the facade that every door calls. `Archive` has `objects`, `accounts`, `keys`, and what is told of the whole.
+// archive: the facade that every door calls. `Archive` has `objects`, `instances`, `studies`, `entities`, `accounts`, `keys`, and what is told of the
+// whole.
 //
-// `objects.put`, `objects.remove`, `accounts.*`, `keys.*`: durable and visible when they resolve. Puts are safe to repeat (`same`); ranges and reads
+// `objects.put`, `objects.remove`, `instances.store`, `entities.*`, `accounts.*`, `keys.*`: durable and visible when they resolve. Puts are safe to repeat (`same`); ranges and reads
 // always are. Errors are those of the vault, DATABASE_FAILED, NOT_FOUND and ARGUMENT_INVALID, and name no object.
 // `project` is versioned: `projectVersion`.
 
 export type { Caller, Role, SiteWrite } from './accounts.ts';
 export { Accounts, checkUser, roles } from './accounts.ts';
+export type { Admission, ApplicationEntity, EntityRight, Refusal, RefusalReason } from './application-entities.ts';
+export { ApplicationEntities, entityRights, plainEntity } from './application-entities.ts';
 export type { PassedOver } from './applier.ts';
 export { Applier } from './applier.ts';
 export type {
@@ -18,11 +21,19 @@ export type {
   Whereabouts,
 } from './archive.ts';
 export { Archive } from './archive.ts';
+export type { InstanceOutput } from './instance-output.ts';
+export { syntaxFor } from './instance-output.ts';
+export type { StoredInstance, StoreInstance } from './instances.ts';
+export { Instances } from './instances.ts';
 export type { ExportFacts, KeyStatus, MayShred } from './key-keeper.ts';
 export { KeyKeeper, writeKeyring } from './key-keeper.ts';
 export type { ObjectName, PutOptions, PutResult, ReadRange } from './objects.ts';
 export { checkName, ingestHints, keyBytesMax, Objects } from './objects.ts';
 export type { Fact } from './project.ts';
 export { familyOf, project, projectVersion } from './project.ts';
+export type { Query, QueryKey } from './query.ts';
+export type { Answer } from './query-answers.ts';
+export type { FindOptions } from './studies.ts';
+export { Studies } from './studies.ts';
 export type { NoteName } from './tables.ts';
 export { archiveMigrations, archiveTables, readNote, writeNote } from './tables.ts';

@@ -28,6 +28,7 @@ import { instanceBucket, instanceKey, studyFamily } from './instance-names.ts';
 import { type InstanceOutput, outputInstance } from './instance-output.ts';
 import { type InstanceIdentity, InstanceReader } from './instance-reader.ts';
 import { newGroup, newObjectId } from './objects.ts';
+import { type ByteSource, readPieces } from './read-pieces.ts';
 import { SaidAbout } from './said-about.ts';
 
 export type StoreInstance = {
@@ -80,8 +81,8 @@ export class Instances {
    * Stores a data set. Durable and visible when it resolves; safe to repeat. DICOM_MALFORMED when it cannot be read or names no instance;
    * COPIES_TOO_FEW, DISK_*, DATABASE_FAILED, CLOSED. What `data` throws passes through, and nothing is stored.
    */
-  async store(options: StoreInstance, data: AsyncIterable<Uint8Array>): Promise<StoredInstance> {
-    const pieces = data[Symbol.asyncIterator]();
+  async store(options: StoreInstance, data: ByteSource): Promise<StoredInstance> {
+    const pieces = readPieces(data);
     try {
       const reader = new InstanceReader(options);
       const held: Uint8Array[] = [];
@@ -92,11 +93,11 @@ export class Instances {
           break;
         }
         reader.push(next.value);
-        held.push(next.value);
+        held.push(next.value.slice());
       }
       return await this.#inTurn(options, { reader, held, pieces });
     } finally {
-      await pieces.return?.();
+      await pieces.return(undefined);
     }
   }
 
@@ -253,7 +254,7 @@ export class Instances {
 type Coming = {
   readonly reader: InstanceReader;
   readonly held: Uint8Array[];
-  readonly pieces: AsyncIterator<Uint8Array>;
+  readonly pieces: AsyncGenerator<Uint8Array>;
 };
 
 /** A data set under a known UID is held back up to this size and compared before anything is written. */
@@ -276,7 +277,7 @@ async function sameOf(
       return known.find((each) => each.digest === digest && each.syntaxUid === options.syntax);
     }
     reader.push(next.value);
-    held.push(next.value);
+    held.push(next.value.slice());
   }
   return undefined;
 }

@@ -132,16 +132,33 @@ function timeMatch(text: string): SearchMatch | undefined {
 /** Whether values of an attribute fit a key: one of them one of the key's, `*` and `?` standing for any characters. */
 export function fitsKey(values: readonly string[], key: QueryKey): boolean {
   return key.values.some((wanted) => {
-    if (/^\d{8}?-\d{8}$|^\d{8}-$|^-\d{8}$/.test(wanted)) {
+    if (/^\d{8}-\d{8}$|^\d{8}-$|^-\d{8}$/.test(wanted)) {
       const [from = '', to = ''] = wanted.split('-');
       return values.some((value) => value.slice(0, 8) >= from && (to === '' || value.slice(0, 8) <= to));
     }
-    if (!/[*?]/.test(wanted)) return values.includes(wanted);
-    const escaped = wanted
-      .replace(/[.+^${}()|[\]\\]/g, String.raw`\$&`)
-      .replaceAll('*', '.*')
-      .replaceAll('?', '.');
-    const form = new RegExp(`^${escaped}$`, 'is');
-    return values.some((value) => form.test(value));
+    const pattern = wanted.toLowerCase();
+    return values.some((value) => (/[*?]/.test(wanted) ? fitsPattern(value.toLowerCase(), pattern) : value === wanted));
   });
+}
+
+/** `*` and `?` over the whole text, in time proportional to both lengths multiplied at worst: a peer wrote the pattern. */
+function fitsPattern(text: string, pattern: string): boolean {
+  let [at, from] = [0, 0];
+  let [star, taken] = [-1, 0];
+  while (at < text.length) {
+    if (pattern[from] === '*') {
+      star = from;
+      taken = at;
+      from += 1;
+    } else if (from < pattern.length && (pattern[from] === '?' || pattern[from] === text[at])) {
+      at += 1;
+      from += 1;
+    } else if (star >= 0) {
+      taken += 1;
+      at = taken;
+      from = star + 1;
+    } else return false;
+  }
+  while (pattern[from] === '*') from += 1;
+  return from === pattern.length;
 }

@@ -3,6 +3,8 @@
 // data/: data sets, streaming. Errors are DICOM_MALFORMED and LIMIT_EXCEEDED, with the offset.
 export { DataSet } from './data/data-set.ts';
 export { dictionaryEntry, keywordOf, tagOfKeyword } from './data/dictionary.ts';
+export { encodeFileMeta } from './data/file-meta.ts';
+export { Part10Reader } from './data/part10-reader.ts';
 export { DataSetReader } from './data/reader.ts';
 export { isOtherThanStorage } from './data/sop-class.ts';
 export type { Tag } from './data/tag.ts';
@@ -62,6 +64,8 @@ export type { ExtendedNegotiation, RoleSelection, UserIdentity } from './net/use
 // text/: character sets and names. Pure; nothing here throws on outside bytes.
 export type { CharacterSet } from './text/character-set.ts';
 export { decodeText, encodeText, findDefects, parseCharacterSet } from './text/character-set.ts';
+export type { CharsetDecision, CharsetHabit, CharsetReason, TextSample } from './text/charset-defects.ts';
+export { decideCharset } from './text/charset-defects.ts';
 export {
   nameKeyLengthMax,
   nameKeysMax,

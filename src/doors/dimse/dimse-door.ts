@@ -1,0 +1,133 @@
+// The DICOM door: associations in, requests to the archive, answers out.
+//
+// Invariants: nobody is served whom the archive does not admit, and every refusal is kept there with its reason; one association's failure is its
+// own; nothing of what a peer sent is in what is told to `onFault`. A stop lets what is being answered end.
+// Left out on purpose: the protocol (dicom's upper layer), and everything that lasts (the archive).
+
+import type { ApplicationEntity, Archive } from '../../archive/index.ts';
+import type { Clock, TenantId } from '../../base/index.ts';
+import {
+  type Association,
+  type AssociationCounts,
+  type Decision,
+  dimseStatus,
+  type IncomingMessage,
+  type IncomingRequest,
+  isOtherThanStorage,
+  listenAssociations,
+  negotiate,
+  type TlsServerOptions,
+} from '../../dicom/index.ts';
+import { answerFind } from './find-service.ts';
+import { answerGet, answerMove } from './retrieve-service.ts';
+import type { Served } from './served.ts';
+import { queryClass, servedClasses, verification } from './sop-classes.ts';
+import { answerStore } from './store-service.ts';
+
+export type DimseOptions = {
+  /** The archive now; throws BUSY while it is being made again. */
+  readonly archive: () => Archive;
+  readonly host: string;
+  readonly port: number;
+  /** Our own title, for what we call and answer. */
+  readonly title: string;
+  readonly tls?: TlsServerOptions | undefined;
+  readonly clock: Clock;
+  readonly onFault: (what: string, error: unknown) => void;
+};
+
+export type DimseDoor = { readonly host: string; readonly port: number; readonly close: () => Promise<void> };
+
+const stopMsMax = 5000;
+
+/** DATA_LOCKED when the port is taken. */
+export async function openDimse(options: DimseOptions): Promise<DimseDoor> {
+  const admitted = new WeakMap<IncomingRequest, { entity: ApplicationEntity; tenant: TenantId }>();
+  const server = await listenAssociations({
+    host: options.host,
+    port: options.port,
+    tls: options.tls,
+    clock: options.clock,
+    decide: (request, counts) => decide(request, counts, options, admitted),
+    serve: async (association, request) => {
+      const who = admitted.get(request);
+      if (who !== undefined) await serve(association, who, options);
+    },
+    onFault: (error) => options.onFault('association', error),
+  });
+  return { host: options.host, port: server.address.port, close: () => server.close(stopMsMax) };
+}
+
+async function decide(
+  request: IncomingRequest,
+  counts: AssociationCounts,
+  options: DimseOptions,
+  admitted: WeakMap<IncomingRequest, { entity: ApplicationEntity; tenant: TenantId }>,
+): Promise<Decision> {
+  const caller = { calling: request.calling, called: request.called, address: request.remoteAddress };
+  const admission = await options.archive().entities.admit(caller, counts.ofCaller);
+  if (admission.kind === 'refused') {
+    return admission.reason === 'associations-too-many'
+      ? { kind: 'reject', result: 'transient', reason: 'localLimit' }
+      : { kind: 'reject', result: 'permanent', reason: 'callingAe' };
+  }
+  const { entity, tenant } = admission;
+  admitted.set(request, { entity, tenant });
+  const proposed = request.contexts.map((context) => context.abstractSyntax);
+  const refused = new Set(proposed.filter((uid) => isOtherThanStorage(uid) && !servedClasses.has(uid)));
+  const negotiated = negotiate(request, {
+    served: servedClasses,
+    refused,
+    ...(entity.syntaxes.length === 0 ? {} : { transferSyntaxes: entity.syntaxes }),
+    extended: (asked) => extendedAnswer(asked),
+  });
+  return { kind: 'accept', ...negotiated };
+}
+
+/** Relational queries, combined date and time, and fuzzy matching of names, in the order of PS3.4 C.5.1.1. */
+function extendedAnswer(asked: { readonly sopClass: string; readonly info: Uint8Array }): Uint8Array | undefined {
+  const known = queryClass(asked.sopClass);
+  if (known === undefined) return undefined;
+  const can = known.operation === 'find' ? [1, 0, 1, 0, 0] : [1];
+  return Uint8Array.from(asked.info, (flag, index) => (flag === 1 ? (can[index] ?? 0) : 0));
+}
+
+async function serve(
+  association: Association,
+  who: { entity: ApplicationEntity; tenant: TenantId },
+  options: DimseOptions,
+): Promise<void> {
+  for await (const message of association.messages()) {
+    const served: Served = {
+      archive: options.archive(),
+      association,
+      title: options.title,
+      clock: options.clock,
+      ...who,
+    };
+    await answer(message, served, options);
+  }
+}
+
+async function answer(message: IncomingMessage, served: Served, options: DimseOptions): Promise<void> {
+  const { entity } = served;
+  const may = (right: ApplicationEntity['may'][number]): boolean => entity.may.includes(right);
+  const { abstractSyntax } = message.context;
+  const kind = queryClass(abstractSyntax)?.operation;
+  const fault = (what: string) => (error: unknown) => options.onFault(what, error);
+  if (message.kind === 'C-ECHO' && abstractSyntax === verification)
+    return message.respond({ status: may('echo') ? dimseStatus.success : dimseStatus.notAuthorized });
+  if (message.kind === 'C-STORE' && !servedClasses.has(abstractSyntax))
+    return may('store') ? answerStore(message, served, fault('C-STORE')) : refuse(message);
+  if (message.kind === 'C-FIND' && kind === 'find')
+    return may('find') ? answerFind(message, served, fault('C-FIND')) : refuse(message);
+  if (message.kind === 'C-MOVE' && kind === 'move')
+    return may('retrieve') ? answerMove(message, served, fault('C-MOVE')) : refuse(message);
+  if (message.kind === 'C-GET' && kind === 'get')
+    return may('retrieve') ? answerGet(message, served, fault('C-GET')) : refuse(message);
+  return message.respond({ status: dimseStatus.unrecognizedOperation });
+}
+
+function refuse(message: IncomingMessage): Promise<void> {
+  return message.respond({ status: dimseStatus.notAuthorized, errorComment: 'ACCESS_DENIED not for this AE title' });
+}

@@ -1,0 +1,58 @@
+// Instances in their order, each opened while those before it are being sent.
+//
+// Invariants: at most `aheadMax` are open at once, and the memory they hold ahead is bounded by `aheadBytesMax`; larger ones are read while they are sent.
+// One that cannot be opened comes out without its bytes, for its sender to count.
+
+import type { Archive, InstanceOutput } from '../../archive/index.ts';
+import { ArchiveError } from '../../base/index.ts';
+
+export type SentInstance = {
+  readonly id: string;
+  readonly classUid: string;
+  readonly instanceUid: string;
+  readonly syntaxUid: string;
+  readonly sizeBytes: number;
+};
+
+export type Outgoing = { readonly instance: SentInstance; readonly output: InstanceOutput | undefined };
+
+const aheadMax = 4;
+const aheadBytesMax = 1024 * 1024;
+
+export async function* readAhead(
+  instances: readonly SentInstance[],
+  archive: Archive,
+  takes: (instance: SentInstance) => readonly string[],
+): AsyncGenerator<Outgoing> {
+  const ahead: Promise<Outgoing>[] = [];
+  let next = 0;
+  while (next < instances.length || ahead.length > 0) {
+    while (next < instances.length && ahead.length < aheadMax) {
+      const instance = instances[next] as SentInstance;
+      next += 1;
+      const opening = open(instance, archive, takes(instance));
+      // Whoever stops in the middle leaves it behind.
+      opening.catch(() => undefined);
+      ahead.push(opening);
+    }
+    const first = ahead.shift();
+    if (first !== undefined) yield await first;
+  }
+}
+
+async function open(instance: SentInstance, archive: Archive, takes: readonly string[]): Promise<Outgoing> {
+  try {
+    const output = await archive.instances.output(instance, takes);
+    if (instance.sizeBytes > aheadBytesMax) return { instance, output };
+    const pieces: Uint8Array[] = [];
+    for await (const piece of output.pieces) pieces.push(piece);
+    return { instance, output: { ...output, pieces: inOrder(pieces) } };
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) throw error;
+    return { instance, output: undefined };
+  }
+}
+
+async function* inOrder(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* pieces;
+}
