@@ -57,6 +57,8 @@ export class Iso2022Encoder {
     for (const set of [this.#g1, this.#g0, ...declared]) {
       const code = set === undefined ? 0 : codeOf(set, unit);
       if (set === undefined || code === 0) continue;
+      // Readers that know one active set instead of two halves would take what follows for kanji.
+      if (set.half === 'G1' && this.#g0.width === 2) this.#designate(this.#scheme.firstG0);
       this.#designate(set);
       if (set.width === 1) this.#bytes.push(code);
       else if (set.half === 'G1') this.#bytes.push(code >> 8, code & 0xff);
