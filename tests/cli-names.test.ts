@@ -117,6 +117,20 @@ test('names as long as names may be come back, and -o FOLDER/ makes the folder',
   assert.deepEqual(fs.readdirSync(stele.path('new')), [longest]);
 });
 
+test('a folder of somebody else is no disk, and nothing is written into it', async () => {
+  const stele = newArchive();
+  stele.file('a', 'x');
+  stele.file('theirs/letter', 'x');
+  stele.file('other.yaml', 'disks:\n  - path: theirs\n');
+  const begun = await stele.run('put', 'a', '--config', 'other.yaml', '--data', 'new');
+  assert.match(begun.err, /DATA_FOREIGN: disk theirs is not empty/);
+  await stele.done('put', 'a');
+  checkOneLine(await stele.run('disk', 'add', 'theirs'), 1, /DATA_FOREIGN: disk theirs is not empty/, 'add');
+  assert.deepEqual(fs.readdirSync(stele.path('theirs')), ['letter']);
+  fs.rmSync(stele.path('theirs/letter'));
+  await stele.done('disk', 'add', 'theirs');
+});
+
 test('files of one name in one command would hide each other: refused', async () => {
   const stele = newArchive();
   stele.file('a/report', '1');

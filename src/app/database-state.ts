@@ -73,7 +73,7 @@ export async function startNotes(
   const losses = report.losses.map((loss) =>
     JSON.stringify(loss, (_name, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),
   );
-  const missing = disks.some((each) => each.store === undefined);
+  const missing = disks.some((each) => each.store?.state !== 'present');
   for (const { writer, sequence } of await catalog.allApplied()) {
     if (losses.length >= lossesNamedMax) break;
     if ((await vault.register.packsOfRecord({ writer, sequence })).length > 0) continue;
@@ -83,7 +83,7 @@ export async function startNotes(
     if (released !== undefined && BigInt(released.value) >= sequence) continue;
     const found = report.writers.get(writer) ?? 0n;
     const first = recordIdText({ writer, sequence: found + 1n });
-    const where = missing ? 'they may lie on a disk that is not attached' : 'no disk holds them';
+    const where = missing ? 'they may lie on a disk that is not attached or cannot be written' : 'no disk holds them';
     losses.push(`CATALOG_AHEAD: records ${first} to ${sequence} were acknowledged, and ${where}`);
   }
   const unreadable = report.unreadable.map(({ pack, reason }) => `pack ${pack}: ${reason.code}: ${reason.message}`);

@@ -1,7 +1,8 @@
 // Disks at a start: opened, locked, recognised, enrolled when they may be; the papers that lie on each.
 //
 // Invariants: a folder without an identity joins only a new archive, or by `disk add`, and only when it is empty, since the mount point of a
-// disk that is not mounted looks just so; a disk of another archive stops the start; one that is missing is named and the rest go on.
+// disk that is not mounted looks just so; a disk of another archive stops the start; one that is missing is named and the rest go on; one that
+// cannot be written is read, without a lock, which would be a write.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -16,30 +17,46 @@ import {
   toArchiveError,
 } from '../base/index.ts';
 import { type Disk, type DiskLock, openRealDisk } from '../disk/index.ts';
-import { enrolDisk, joinDisk, readIdentity, type StoreDisk } from '../vault/index.ts';
+import { enrolDisk, identityPath, joinDisk, readIdentity, type StoreDisk } from '../vault/index.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { DiskSetting } from './settings.ts';
 import { programFolder } from './version.ts';
 
 export type OpenDisk = DiskSetting & {
   readonly disk: Disk | undefined;
+  /** undefined with a disk: it cannot be written, or is not ours. */
   readonly lock: DiskLock | undefined;
   store: StoreDisk | undefined;
   /** Why it is not there. */
   reason: string | undefined;
 };
 
-/** Opens and locks one disk. What is not there is noted; what another process holds is thrown. */
+/** Opens and locks one disk. What is not there, or cannot be written, is noted; what another process holds is thrown. */
 export async function openDisk(setting: DiskSetting, options: { make: boolean }): Promise<OpenDisk> {
   try {
     if (options.make) fs.mkdirSync(setting.path, { recursive: true, mode: 0o700 });
     const disk = await openRealDisk({ folder: setting.path, label: setting.label });
-    return { ...setting, disk, lock: await disk.lock(), store: undefined, reason: undefined };
+    const open = { ...setting, disk, store: undefined };
+    // Nothing is written into a folder of somebody else's, not even a lock: it can be no disk of ours.
+    if (await isSomebodyElses(disk)) return { ...open, lock: undefined, reason: undefined };
+    const lock = await disk.lock().catch((error: unknown) => {
+      if (isArchiveError(error, 'DISK_READ_ONLY')) return undefined;
+      throw error;
+    });
+    return { ...open, lock, reason: lock === undefined ? 'DISK_READ_ONLY' : undefined };
   } catch (error) {
     const fault = toArchiveError(error, 'DISK_READ_ONLY', `disk ${setting.label} cannot be made`);
     if (fault.code === 'DATA_LOCKED') throw fault;
     return { ...setting, disk: undefined, lock: undefined, store: undefined, reason: fault.code };
   }
+}
+
+/** What an enrolment that died may have left, and what a file system has by itself. */
+const oursBeforeIdentity = ['open', 'packs', 'footers', 'keyring.json', 'FORMAT.md', 'lost+found'];
+
+async function isSomebodyElses(disk: Disk): Promise<boolean> {
+  if ((await disk.stat(identityPath)) !== undefined) return false;
+  return (await disk.list('')).some((name) => !oursBeforeIdentity.includes(name));
 }
 
 /** The archive that these disks belong to; undefined when none has an identity. DATA_FOREIGN when they do not agree. */
@@ -71,23 +88,22 @@ export type JoinOptions = {
 export async function joinOrEnrol(each: OpenDisk, options: JoinOptions): Promise<void> {
   if (each.disk === undefined) return;
   try {
-    each.store = await joinDisk(each.disk, options.archive);
+    each.store = await joinDisk(each.disk, options.archive, { readOnly: each.lock === undefined });
     if (each.store !== undefined && options.retired.includes(each.store.id)) {
       each.store = undefined;
       each.reason = 'retired: take it out of the configuration';
       return;
     }
     if (each.store === undefined && options.enrol) {
-      const names = (await each.disk.list('')).filter((name) => name !== 'lost+found');
-      const ours = ['open', 'packs', 'footers', 'keyring.json', 'FORMAT.md'];
-      if (names.some((name) => !ours.includes(name))) {
+      if (await isSomebodyElses(each.disk)) {
         throw new ArchiveError('DATA_FOREIGN', `disk ${each.label} is not empty and was not set up for this archive`, {
           hint: 'give it an empty folder',
         });
       }
+      if (each.lock === undefined) return;
       each.store = await enrolDisk(each.disk, options.archive, options.random, options.clock.nowMs());
     }
-    if (each.store === undefined) each.reason = 'not set up: is it mounted? if it is new: stele disk add';
+    if (each.store === undefined) each.reason ??= 'not set up: is it mounted? if it is new: stele disk add';
   } catch (error) {
     if (isArchiveError(error, 'DATA_FOREIGN') || isArchiveError(error, 'PACK_NEWER')) throw error;
     each.reason = toArchiveError(error, 'DISK_IO', 'the disk cannot be read').code;

@@ -58,7 +58,7 @@ export async function takeDisks(
   const archive = found ?? noted?.archive ?? archiveId(randomId(parts.random));
   if (isNew) {
     if (!parts.create) throw noArchive(settings);
-    const absent = disks.find((each) => each.disk === undefined);
+    const absent = disks.find((each) => each.reason !== undefined);
     if (absent !== undefined) {
       throw new ArchiveError(
         'DISK_MISSING',
@@ -82,6 +82,7 @@ export async function takeDisks(
     });
   for (const each of disks)
     if (each.store === undefined) parts.say(`disk ${each.label} is missing: ${each.reason ?? 'DISK_MISSING'}`);
+    else if (each.store.readOnly) parts.say(`disk ${each.label} cannot be written, and is read only`);
   return { disks, archive, isNew };
 }
 
@@ -107,8 +108,8 @@ export async function takeNewDisk(
   if (before >= 0 && disks[before]?.store !== undefined)
     throw new ArchiveError('FILE_EXISTS', `disk ${setting.label} belongs to the archive already`);
   const old = disks[before];
-  const each = old?.disk === undefined ? await openDisk(setting, { make: false }) : old;
-  if (each.disk === undefined)
+  const each = old?.lock === undefined ? await openDisk(setting, { make: false }) : old;
+  if (each.disk === undefined || each.reason === 'DISK_READ_ONLY')
     throw new ArchiveError('DISK_MISSING', `disk ${setting.label} cannot be used: ${each.reason ?? 'DISK_MISSING'}`, {
       hint: 'make the folder first',
     });

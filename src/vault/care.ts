@@ -362,7 +362,7 @@ export class Care {
   /** A disk that failed or was missing may be well again. */
   async lookAgain(): Promise<void> {
     for (const store of this.#options.shelf.stores) {
-      if (store.state === 'present') continue;
+      if (store.state === 'present' || store.readOnly) continue;
       try {
         const space = await store.disk.space();
         if (space.freeBytes === 0) continue;

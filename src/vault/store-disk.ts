@@ -21,6 +21,8 @@ export type StoreDisk = {
   readonly disk: Disk;
   /** `failing`: takes no new packs until it is looked at again; what it holds is still read. */
   state: 'present' | 'failing' | 'missing';
+  /** It could not be locked for writing at the start, and takes nothing until the next one. */
+  readonly readOnly: boolean;
   /** Failures to write in a row, since the last success. */
   failureCount: number;
 };
@@ -59,17 +61,21 @@ export async function enrolDisk(disk: Disk, archive: ArchiveId, random: Random, 
   const id = hexOf(random.bytes(16)) as DiskId;
   const json = { format: 'stele-disk', version: 1, archive, disk: id, created: new Date(createdMs).toISOString() };
   await disk.writeWhole(identityPath, utf8Bytes(`${JSON.stringify(json)}\n`));
-  return { id, disk, state: 'present', failureCount: 0 };
+  return { id, disk, state: 'present', readOnly: false, failureCount: 0 };
 }
 
 /** The disk as a member of `archive`; undefined when it has no identity yet. */
-export async function joinDisk(disk: Disk, archive: ArchiveId): Promise<StoreDisk | undefined> {
+export async function joinDisk(
+  disk: Disk,
+  archive: ArchiveId,
+  { readOnly }: { readOnly: boolean } = { readOnly: false },
+): Promise<StoreDisk | undefined> {
   const identity = await readIdentity(disk);
   if (identity === undefined) return undefined;
   if (identity.archive !== archive) {
     throw new ArchiveError('DATA_FOREIGN', `${disk.label} belongs to another archive`);
   }
-  return { id: identity.disk, disk, state: 'present', failureCount: 0 };
+  return { id: identity.disk, disk, state: readOnly ? 'failing' : 'present', readOnly, failureCount: 0 };
 }
 
 /** Present disks, the one with most free space first. */
