@@ -215,34 +215,27 @@ function measure(
   return { wrong: (wrong / count) * 100, naive: (naive / count) * 100 };
 }
 
+const declarations = ['', 'ISO_IR 100', 'ISO_IR 192', 'GB18030'];
+
 test('a name alone is read wrongly in few data sets of a thousand', (t) => {
-  const lines: string[] = [];
-  for (const declared of ['', 'ISO_IR 100', 'ISO_IR 192', 'GB18030']) {
-    for (const population of populations) {
-      const { wrong, naive } = measure(population, declared, 0);
-      lines.push(
-        `${population.real} ${population.title}, declared ${declared || 'nothing'}: ${wrong} %, naive ${naive} %`,
-      );
-      // Seen: up to 0.15 where the name is any two characters, and 0.1 else; the rule of thumb is wrong in 2.5 to 3.6.
-      const max = population.title.startsWith('any') ? 0.5 : 0.2;
-      assert.ok(wrong <= max, lines.at(-1) ?? '');
-    }
+  for (const population of populations) {
+    const runs = declarations.map((declared) => measure(population, declared, 0));
+    const worst = Math.max(...runs.map(({ wrong }) => wrong));
+    const naive = Math.max(...runs.map((run) => run.naive));
+    const line = `${population.real}, ${population.title}: ${worst.toFixed(2)} %, by rule of thumb ${naive.toFixed(2)} %`;
+    t.diagnostic(line);
+    // Seen: up to 0.15 where the name is any two characters, and 0.1 else; the rule of thumb is wrong in 2.5 to 3.6.
+    assert.ok(worst <= (population.title.startsWith('any') ? 0.5 : 0.2), line);
   }
-  for (const line of lines) t.diagnostic(line);
 });
 
-test('with one more text, or with what the device usually sends, next to none is read wrongly', (t) => {
-  const lines: string[] = [];
-  for (const declared of ['', 'ISO_IR 100', 'ISO_IR 192', 'GB18030']) {
-    for (const population of populations) {
+test('with one more text, or with what the device usually sends, next to none is read wrongly', () => {
+  for (const population of populations) {
+    for (const declared of declarations) {
       const described = measure(population, declared, 1).wrong;
       const known = measure(population, declared, 0, [{ terms: [population.real], count: 20 }]).wrong;
-      lines.push(
-        `${population.real} ${population.title}, declared ${declared || 'nothing'}: described ${described} %, known device ${known} %`,
-      );
-      assert.ok(described <= 0.1, lines.at(-1) ?? '');
-      assert.ok(known <= 0.2, lines.at(-1) ?? '');
+      const line = `${population.real}, ${population.title}, declared ${declared}: ${described} %, known device ${known} %`;
+      assert.ok(described <= 0.1 && known <= 0.2, line);
     }
   }
-  for (const line of lines) t.diagnostic(line);
 });
