@@ -26,6 +26,8 @@ export type OddityKind =
   | 'delimiter-missing'
   /** A sequence in an element of VR UN and of defined length. */
   | 'sequence-in-unknown'
+  /** What the dictionary calls a sequence holds something else; it is kept as bytes of VR UN. */
+  | 'sequence-without-items'
   /** Pixel data in one piece although the syntax encapsulates, or the other way round. */
   | 'pixels-form'
   /** Zero bytes after the end of the data set. */

@@ -161,7 +161,7 @@ export class Part10Reader {
       reader.push(this.#held.subarray(start));
       if (ended) reader.finish();
     } catch (error) {
-      if (error instanceof DicomError) this.#fail('meta', error.offset);
+      if (error instanceof DicomError) this.#fail(error.fault === 'truncated' ? 'truncated' : 'meta', error.offset);
       throw error;
     }
     if (reader.state === 'reading') return 'more';
@@ -175,6 +175,7 @@ export class Part10Reader {
     const guessed = syntax === undefined;
     if (syntax === undefined) {
       if (ahead.length < guessBytes && !ended) return false;
+      if (ahead.length === 0 && dataSetOffset > 0) this.#fail('truncated', dataSetOffset);
       // With DICM in front it is a DICOM file whatever follows, and the default syntax is the one that says least.
       syntax = guessSyntax(ahead) ?? (dataSetOffset > 0 ? implicitLittle : undefined);
       if (syntax === undefined) this.#fail('foreign', dataSetOffset);

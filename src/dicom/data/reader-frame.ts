@@ -76,6 +76,12 @@ export class Frame {
 
 const nothing = new DataSet();
 
+/** Of the data set that is read: it ends where the stream does. */
+export function outermostFrame(dataSet: DataSet, encoding: Encoding): Frame {
+  const end = Number.POSITIVE_INFINITY;
+  return new Frame('elements', { end, delimited: false, depth: 1, encoding, discards: false, dataSet, waitingFrom: 0 });
+}
+
 /** Kept whatever their size: without them frames are not found. */
 export function isOffsetTable(tag: Tag): boolean {
   return tag === tags.ExtendedOffsetTable || tag === tags.ExtendedOffsetTableLengths;

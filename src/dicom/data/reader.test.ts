@@ -379,6 +379,20 @@ test('a known sequence that came as UN with a length is read, and anything else 
   assert.equal(element(dataSet, 0x0009_1001).kind, 'bytes');
 });
 
+test('what only the dictionary calls a sequence stays bytes when it holds no items', () => {
+  const stream = new DicomBytes(forms.implicit)
+    .element(0x0040_a170, 'CS', 'CLASS')
+    .element(0x0040_a730, 'CS', 'AB')
+    .element(0x0042_0010, 'ST', 'title');
+  const { dataSet } = read(stream, {
+    syntax: implicitLittle,
+    odd: ['sequence-without-items', 'sequence-without-items'],
+  });
+  assert.equal(element(dataSet, 0x0040_a170).vr, 'UN');
+  assert.equal(hexOf(dataSet.bytes(0x0040_a730) ?? new Uint8Array()), '4142');
+  assert.equal(dataSet.string(0x0042_0010), 'title');
+});
+
 test('an element of UN is read as the dictionary knows it', () => {
   const stream = new DicomBytes().element(0x0010_0020, 'UN', 'P-1').element(0x0028_0010, 'UN', [3]);
   const { dataSet } = read(stream);

@@ -16,13 +16,13 @@ import { HeaderBuffer } from './header-buffer.ts';
 import { Inflater } from './inflate.ts';
 import { type Oddity, type OddityKind, OddityList } from './oddity.ts';
 import { PixelWatch } from './pixel-watch.ts';
-import { type Encoding, Frame, implicitEncoding, isOffsetTable } from './reader-frame.ts';
+import { type Encoding, Frame, implicitEncoding, isOffsetTable, outermostFrame } from './reader-frame.ts';
 import { bulkBytesMinDefault, defaultReaderLimits, type ReaderLimits } from './reader-limits.ts';
 import type { PixelStart, ReaderOptions, ReaderState } from './reader-options.ts';
 import { tagAt, u16At, u32At, undefinedLength } from './stream-numbers.ts';
 import { isPixelData, itemDelimiterTag, itemTag, sequenceDelimiterTag, type Tag, tags } from './tag.ts';
 import type { TransferSyntax } from './transfer-syntax.ts';
-import { type AnyVr, type VrFacts, vrOfLetters } from './vr.ts';
+import { type AnyVr, type VrFacts, vrFacts, vrOfLetters } from './vr.ts';
 import { chosenBytes, SignFollower } from './vr-choice.ts';
 
 type Head = {
@@ -66,15 +66,7 @@ export class DataSetReader {
     this.#inflater = options.syntax.deflated
       ? new Inflater((bytes) => this.#take(bytes), this.limits.inflatedBytesMax)
       : undefined;
-    this.#frame = new Frame('elements', {
-      end: Number.POSITIVE_INFINITY,
-      delimited: false,
-      depth: 1,
-      encoding: options.syntax,
-      discards: false,
-      dataSet: this.dataSet,
-      waitingFrom: 0,
-    });
+    this.#frame = outermostFrame(this.dataSet, options.syntax);
   }
 
   get state(): ReaderState {
@@ -322,6 +314,12 @@ export class DataSetReader {
     if (length > this.limits.valueBytesMax) this.#failLimit('valueBytesMax', position);
     const asked = this.#passOver?.has(tag) ?? false;
     if (facts.kind === 'sequence' && !asked && !frame.discards) {
+      if (!frame.explicit && length > 0) {
+        const enough = head.bytes + Math.min(length, 4);
+        if (buffer.filled - at < enough) return enough;
+        const isItem = length >= 4 && tagAt(buffer.store.bytes, at + head.bytes, frame.bigEndian) >>> 16 === 0xfffe;
+        if (!isItem) return this.#parseNoSequence(frame, head, length, room);
+      }
       buffer.at = at + head.bytes;
       this.#openSequence(frame, head, { end: position + total, delimited: false, encoding: frame.encoding });
       return 0;
@@ -332,7 +330,8 @@ export class DataSetReader {
     if (frame.discards || asked || isPixels || length >= keepBytesMax) {
       if (isPixels) this.#tellPixels(head, position, length);
       if (!frame.discards) {
-        const reference = { offset: position + head.bytes, sizeBytes: length, bigEndian: frame.bigEndian };
+        const bigEndian = frame.bigEndian !== (isPixels && this.#syntax.pixelsSwapped);
+        const reference = { offset: position + head.bytes, sizeBytes: length, bigEndian };
         this.#append(frame, new BulkElement(tag, vr, reference), at);
       }
       this.#skip = buffer.passOver(total);
@@ -351,6 +350,14 @@ export class DataSetReader {
     if (!frame.explicit && implicitVrOf(tag).choice === 'US|SS') this.#signs.follow(frame, this.#outer);
     else if (tag === tags.PixelRepresentation && element.kind === 'bytes') this.#signs.decide(frame, element);
     return 0;
+  }
+
+  /** Only the dictionary says that it is a sequence, and its bytes say that it is not: a tag that was something else in its writer's edition. */
+  #parseNoSequence(frame: Frame, head: Head, length: number, room: number): number {
+    const position = this.offset;
+    const need = this.#parseValue(frame, { ...head, vr: 'UN', facts: vrFacts('UN') }, length, room);
+    if (need === 0) this.#oddities.note('sequence-without-items', position, head.tag);
+    return need;
   }
 
   #tellPixels(head: Head, position: number, length: number): void {

@@ -211,8 +211,9 @@ export function decimalText(value: number): string {
   const exact = String(value);
   if (exact.length <= decimalCharsMax) return exact;
   for (let digits = decimalCharsMax; digits > 0; digits--) {
-    const text = String(Number(value.toPrecision(digits)));
-    if (text.length <= decimalCharsMax) return text;
+    const rounded = Number(value.toPrecision(digits));
+    const text = String(rounded);
+    if (text.length <= decimalCharsMax && Number.isFinite(rounded)) return text;
   }
   return String(Number(value.toPrecision(1)));
 }
