@@ -26,7 +26,7 @@ export type Work =
       /** Where the record is to be written, head, body and padding. */
       readonly into: Place | undefined;
     }
-  | { readonly kind: 'open'; readonly head: Uint8Array; readonly body: Uint8Array; readonly keys: CipherKeys }
+  | { readonly kind: 'open'; readonly head: Uint8Array; readonly body: Carried; readonly keys: CipherKeys }
   | ({ readonly kind: 'open-many' } & OpenManyJob)
   | { readonly kind: 'digest'; readonly bytes: Uint8Array };
 
@@ -105,9 +105,9 @@ export class Parcel {
   }
 
   /** As `add`; bytes in the shared memory stay there and are named. */
-  carry(bytes: Uint8Array): () => Carried {
+  carry(bytes: Uint8Array, options: { behindHead?: boolean } = {}): () => Carried {
     const place = this.#memory?.placeOf(bytes);
-    return place === undefined ? this.add(bytes) : () => place;
+    return place === undefined ? this.add(bytes, options) : () => place;
   }
 
   /**
@@ -164,7 +164,7 @@ export function packOrder(order: Order, parcel: Parcel, into: Place | undefined)
     case 'open': {
       const { keys } = order.job;
       const head = parcel.add(order.job.head.bytes);
-      const body = parcel.add(order.job.body, { behindHead: true });
+      const body = parcel.carry(order.job.body, { behindHead: true });
       return () => ({ kind: 'open', head: head(), body: body(), keys });
     }
     case 'open-many': {

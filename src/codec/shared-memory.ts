@@ -1,6 +1,6 @@
 // SharedMemory: page-aligned memory that the main thread, every codec worker and the kernel see at one address, in pieces that are lent and given back.
 //
-//   slots    1 MiB: plain bytes of one chunk on their way into a record
+//   slots    1 MiB and a little: plain bytes of one chunk on their way into a record, or a record that was read, on its way back
 //   regions  8 MiB and a little: one group of records as it will lie on the medium
 //
 // A record that goes from a slot into a region is read once and written once: nothing is moved between threads, copied on the main thread, or allocated,
@@ -17,8 +17,8 @@ import { chunkSizeBytesMax } from '../format/index.ts';
 const mebibyte = 1024 * 1024;
 const wasmPageBytes = 64 * 1024;
 
-/** One chunk. */
-export const sharedSlotBytes = chunkSizeBytesMax;
+/** One chunk, or the record that was made of it. */
+export const sharedSlotBytes = chunkSizeBytesMax + wasmPageBytes;
 
 export type SharedSizes = {
   readonly slots: number;

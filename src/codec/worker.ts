@@ -40,8 +40,9 @@ function carryOut(work: Work, parcel: Parcel): () => Result {
       const head = decodeHead(work.head);
       if (head === undefined || head === 'short')
         throw new ArchiveError('RECORD_CORRUPT', 'the head of a record is damaged');
-      const plain = openRecord({ head, body: work.body, keys: work.keys });
-      if (plain.buffer !== work.body.buffer) releaseRead(work.body);
+      const body = bytesOf(work.body);
+      const plain = openRecord({ head, body, keys: work.keys });
+      if (plain.buffer !== body.buffer) releaseRead(body);
       const plainSent = parcel.add(plain, { spare: true });
       return () => ({ kind: 'opened', plain: plainSent() });
     }

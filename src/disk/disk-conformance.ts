@@ -98,6 +98,45 @@ export function checkDisk(name: string, makeDisk: (options: { filesOpenMax?: num
     await file.close();
   });
 
+  check('bytes from aligned memory, whole blocks or not, arrive and are left as they were', async (disk) => {
+    const random = new SeededRandom(8);
+    const file = await disk.open('f', 'create');
+    const memory = new Uint8Array(new SharedArrayBuffer(6 * 1024 * 1024));
+    memory.set(random.bytes(memory.byteLength));
+    const before = Buffer.from(memory);
+    let offset = 0;
+    for (const sizeBytes of [4096, 128 * 1024, 5 * 1024 * 1024, 100_000]) {
+      for (const from of [0, 4096, 4100]) {
+        await file.write(offset, [memory.subarray(from, from + sizeBytes)]);
+        assert.ok(before.subarray(from, from + sizeBytes).equals(await file.read(offset, sizeBytes)));
+        offset += sizeBytes;
+      }
+    }
+    await file.sync();
+    assert.equal(await file.sizeBytes(), offset);
+    assert.ok(before.equals(memory));
+    await file.close();
+  });
+
+  check('a read fills the memory that is given, and only as far as asked', async (disk) => {
+    const file = await disk.open('f', 'create');
+    const bytes = new SeededRandom(9).bytes(100_000);
+    await file.write(0, [bytes]);
+    const memory = new Uint8Array(new SharedArrayBuffer(150_000)).fill(7);
+    const read = await file.read(50, 80_000, memory.subarray(10));
+    assert.equal(read.buffer, memory.buffer);
+    assert.deepEqual(Buffer.from(read), Buffer.from(bytes.subarray(50, 80_050)));
+    assert.ok(
+      memory.subarray(80_010).every((byte) => byte === 7) && memory.subarray(0, 10).every((byte) => byte === 7),
+    );
+    const end = await file.read(99_990, 80_000, memory);
+    assert.deepEqual(Buffer.from(end), Buffer.from(bytes.subarray(99_990)));
+    const longer = await file.read(0, 90_000, memory.subarray(0, 1000));
+    assert.notEqual(longer.buffer, memory.buffer);
+    assert.deepEqual(Buffer.from(longer), Buffer.from(bytes.subarray(0, 90_000)));
+    await file.close();
+  });
+
   check('writes side by side that do not overlap all arrive', async (disk) => {
     const random = new SeededRandom(3);
     const file = await disk.open('a', 'create');

@@ -79,10 +79,10 @@ export interface DiskFile {
   readonly path: string;
 
   /**
-   * A fresh buffer that the caller owns; shorter than `length` only at the end of the file. May come from the page
-   * cache.
+   * A fresh buffer that the caller owns, or the beginning of `into` where that is given and long enough; shorter than
+   * `length` only at the end of the file. May come from the page cache.
    */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
 
   /**
    * As `read`, past this machine's page cache: what a verification after a write must use. `cached` is true where the

@@ -88,8 +88,8 @@ export class RealFile implements DiskFile {
     this.#onClose = parts.onClose;
   }
 
-  read(offset: number, length: number): Promise<Uint8Array> {
-    return this.#use('read', () => this.#readCached(offset, length));
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+    return this.#use('read', () => this.#readCached(offset, length, into));
   }
 
   readUncached(offset: number, length: number): Promise<UncachedRead> {
@@ -199,11 +199,13 @@ export class RealFile implements DiskFile {
     this.#checkHealthy('sync');
   }
 
-  async #readCached(offset: number, length: number): Promise<Uint8Array> {
+  async #readCached(offset: number, length: number, given?: Uint8Array): Promise<Uint8Array> {
     this.#checkRead(offset, length);
-    const into = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+    const lent = given !== undefined && given.byteLength >= length;
+    const into = lent ? given.subarray(0, length) : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
     const count = await readFull(this.#fd, into, offset);
-    return count === length ? into : into.slice(0, count);
+    if (count === length) return into;
+    return lent ? into.subarray(0, count) : into.slice(0, count);
   }
 
   async #readDirect(fd: number, offset: number, length: number): Promise<Uint8Array> {

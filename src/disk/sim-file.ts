@@ -40,13 +40,15 @@ export class SimFile implements DiskFile {
     this.#onClose = parts.onClose;
   }
 
-  read(offset: number, length: number): Promise<Uint8Array> {
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
     return this.#use('read', (at) => {
       checkRead(at, offset, length);
       this.#world.begin('read', at);
       const bytes = this.#inode.read(offset, length);
       this.#world.end();
-      return bytes;
+      if (into === undefined || into.byteLength < length) return bytes;
+      into.set(bytes);
+      return into.subarray(0, bytes.byteLength);
     });
   }
 

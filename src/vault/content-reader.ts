@@ -5,9 +5,9 @@
 
 import { ArchiveError, assert, type RecordId, recordIdText } from '../base/index.ts';
 import { type ChunkList, decodeChunkList, type ListChild, listLevelMax, recordKind } from '../format/index.ts';
-import type { FoundRecord } from './record-reader.ts';
+import type { FoundHead } from './record-reader.ts';
 
-export type OpenedRecord = { readonly found: FoundRecord; readonly plain: Uint8Array };
+export type OpenedRecord = { readonly found: FoundHead; readonly plain: Uint8Array };
 export type OpenRecord = (id: RecordId) => Promise<OpenedRecord>;
 
 export type ContentInfo = {

@@ -44,7 +44,7 @@ class SlotLease {
   take(): Uint8Array | undefined {
     assert(this.#slot === undefined, 'a writer has one slot at a time');
     this.#slot = this.#memory.takeSlot();
-    return this.#slot;
+    return this.#slot?.subarray(0, chunkSizeBytesMax);
   }
 
   /** Who gives the slot back, from now on; undefined when there is none. */

@@ -2,6 +2,7 @@
 //
 // Invariants: every read checks the record, whole; a bad copy is answered from a good one, mended in place and counted; when no copy is good
 // the error says which record of which packs is lost, or which disks must be attached. No record is read through another.
+// A large record that is opened is read into a slot of the shared memory, from which a worker decrypts it; its body is gone afterwards.
 
 import {
   ArchiveError,
@@ -14,24 +15,35 @@ import {
   type RecordId,
   recordIdText,
 } from '../base/index.ts';
-import { findIndexRow, type IndexRow, type Locator, recordSpanBytes } from '../format/index.ts';
+import { inlineBytesMax, type SharedMemory } from '../codec/index.ts';
+import type { DiskFile } from '../disk/index.ts';
+import { findIndexRow, type Head, type IndexRow, type Locator, recordSpanBytes } from '../format/index.ts';
 import { Recent } from './cache.ts';
 import type { VaultLimits } from './limits.ts';
 import { indexPlaceOf, PackCopy, type ReadRecord, splitRecord } from './pack-copy.ts';
 import type { PackWriter } from './pack-writer.ts';
 import { sealedPath } from './paths.ts';
 import { zeroBytes } from './record.ts';
-import type { Register } from './register.ts';
+import type { Register, RunPack } from './register.ts';
+import { RunHints } from './run-hints.ts';
 import type { Shelf } from './shelf.ts';
 
-export type FoundRecord = ReadRecord & { readonly pack: PackId; readonly row: IndexRow };
+export type FoundHead = { readonly head: Head; readonly pack: PackId; readonly row: IndexRow };
+export type FoundRecord = FoundHead & ReadRecord;
 
 /** Opens or checks what was read; RECORD_CORRUPT or CODEC_FAULT say that this copy is bad. Bodies are not checked before. */
 export type Opener<T> = (record: ReadRecord) => T | Promise<T>;
 
-export type ReadResult<T> = { readonly found: FoundRecord; readonly value: T };
+export type ReadResult<T> = { readonly found: FoundHead; readonly value: T };
 
-type CopyRead<T> = { readonly record: ReadRecord; readonly value: T };
+type CopyRead<T> = { readonly head: Head; readonly value: T };
+
+/** What is to be done with a record once it was read. */
+type Use<T> = {
+  readonly open: Opener<T>;
+  /** The body is needed no longer than `open` takes. */
+  readonly passing: boolean;
+};
 
 export type ReaderHooks = {
   /** A copy of a record failed its check, and was or was not mended from another. */
@@ -43,6 +55,8 @@ export class RecordReader {
   readonly #register: Register;
   readonly #livePacks: () => readonly PackWriter[];
   readonly #hooks: ReaderHooks;
+  readonly #memory: SharedMemory | undefined;
+  readonly #hints = new RunHints();
   readonly #locators: Recent<PackId, Locator>;
   readonly #pages: Recent<string, Uint8Array>;
 
@@ -53,37 +67,76 @@ export class RecordReader {
     livePacks: () => readonly PackWriter[];
     limits: VaultLimits;
     hooks: ReaderHooks;
+    memory: SharedMemory | undefined;
   }) {
     this.#shelf = options.shelf;
     this.#register = options.register;
     this.#livePacks = options.livePacks;
     this.#hooks = options.hooks;
+    this.#memory = options.memory;
     this.#locators = new Recent(options.limits.indexPagesMax * 4);
     this.#pages = new Recent(options.limits.indexPagesMax);
   }
 
   /** A record that `open` found good. RECORD_LOST, RECORD_UNKNOWN, DISK_MISSING, and what `open` throws that is no copy's fault. */
-  async read<T>(id: RecordId, open: Opener<T>): Promise<ReadResult<T>> {
+  read<T>(id: RecordId, open: Opener<T>): Promise<ReadResult<T>> {
+    return this.#read(id, { open, passing: true });
+  }
+
+  /** A record with its body, which `check` found good. As `read`. */
+  async readWhole(id: RecordId, check: Opener<void>): Promise<FoundRecord> {
+    const open = async (record: ReadRecord): Promise<Uint8Array> => {
+      await check(record);
+      return record.body;
+    };
+    const { found, value } = await this.#read(id, { open, passing: false });
+    return { ...found, body: value };
+  }
+
+  async #read<T>(id: RecordId, use: Use<T>): Promise<ReadResult<T>> {
     let live: PackId | undefined;
     for (const pack of this.#livePacks()) {
       const row = pack.index.find(id);
       if (row === undefined) continue;
       live = pack.plan.pack;
-      const read = await this.#readLive(pack, row, open);
-      if (read !== undefined) return { found: { ...read.record, pack: pack.plan.pack, row }, value: read.value };
+      const read = await this.#readLive(pack, row, use);
+      if (read !== undefined) return { found: { head: read.head, pack: live, row }, value: read.value };
     }
-    const packs = await this.#register.packsOfRecord(id);
+    return (await this.#readHinted(id, use)) ?? this.#readRegistered(id, live, use);
+  }
+
+  /** From where its neighbours were found. Undefined: it has to be looked for. */
+  async #readHinted<T>(id: RecordId, use: Use<T>): Promise<ReadResult<T> | undefined> {
+    const hint = this.#hints.find(id);
+    if (hint === undefined) return undefined;
+    const { pack, disk } = hint;
+    try {
+      const row = this.#knownRow(pack, id) ?? (await this.#rowOf(pack, id).catch(() => undefined));
+      if (row === undefined) return undefined;
+      const { head, value } = await this.#shelf.withFile(disk, pack, 'pack', (file) => this.#readRow(file, row, use));
+      return { found: { head, pack, row }, value };
+    } catch (error) {
+      if (!isCopyFault(error)) throw error;
+      // Whatever is wrong is found again, told and mended on the long way.
+      this.#hints.drop(id.writer, hint);
+      return undefined;
+    }
+  }
+
+  async #readRegistered<T>(id: RecordId, live: PackId | undefined, use: Use<T>): Promise<ReadResult<T>> {
+    const runs = await this.#register.runsWith(id);
+    const packs = runs.map((run) => run.pack);
     let missing = false;
     let named = false;
-    for (const pack of packs) {
-      const row = await this.#rowOf(pack, id).catch((error: unknown) => {
+    for (const run of runs) {
+      const row = await this.#rowOf(run.pack, id).catch((error: unknown) => {
         if (isArchiveError(error, 'DISK_MISSING')) missing = true;
         return undefined;
       });
       if (row === undefined) continue;
       named = true;
-      const { read, missing: gone } = await this.#readSealed(pack, row, open);
-      if (read !== undefined) return { found: { ...read.record, pack, row }, value: read.value };
+      const { read, missing: gone } = await this.#readSealed(run, row, use);
+      if (read !== undefined) return { found: { head: read.head, pack: run.pack, row }, value: read.value };
       missing ||= gone;
     }
     if (packs.length === 0 && live !== undefined)
@@ -109,10 +162,10 @@ export class RecordReader {
     this.#pages.deleteWhere((key) => key.startsWith(pack));
   }
 
-  async #readLive<T>(pack: PackWriter, row: IndexRow, open: Opener<T>): Promise<CopyRead<T> | undefined> {
+  async #readLive<T>(pack: PackWriter, row: IndexRow, use: Use<T>): Promise<CopyRead<T> | undefined> {
     for (const mirror of pack.mirrors) {
       try {
-        return await openThis(row, await mirror.file.read(row.offset, row.sizeBytes), open);
+        return await this.#readRow(mirror.file, row, use);
       } catch (error) {
         if (!isCopyFault(error)) throw error;
         // Sealed a moment ago: the register knows it now.
@@ -125,23 +178,30 @@ export class RecordReader {
   }
 
   async #readSealed<T>(
-    pack: PackId,
+    run: RunPack,
     row: IndexRow,
-    open: Opener<T>,
+    use: Use<T>,
   ): Promise<{ read: CopyRead<T> | undefined; missing: boolean }> {
+    const { pack } = run;
     const placements = (await this.#register.placementsOf(pack)).filter((each) => each.kind === 'pack');
     const known = new Set(placements.map((each) => each.disk));
     // A power cut may have taken back what the register knew of a copy, so the other disks are asked last.
     const others = this.#shelf.present().filter((store) => !known.has(store.id));
     const bad: DiskId[] = [];
     let missing = false;
+    const [first] = known;
     for (const disk of [...known, ...others.map((store) => store.id)]) {
       try {
-        const bytes = await this.#shelf.withFile(disk, pack, 'pack', (file) => file.read(row.offset, row.sizeBytes));
-        // Opening may take the bytes away; where another copy waits to be mended, they are kept.
-        const kept = bad.length > 0 ? bytes.slice() : undefined;
-        const read = await openThis(row, bytes, open);
+        let kept: Uint8Array | undefined;
+        const read = await this.#shelf.withFile(disk, pack, 'pack', (file) =>
+          this.#readRow(file, row, use, (bytes) => {
+            // Opening may take the bytes away; where another copy waits to be mended, they are kept.
+            if (bad.length > 0) kept = bytes.slice();
+          }),
+        );
         if (kept !== undefined) for (const each of bad) await this.#mend(pack, each, row, splitRecord(kept));
+        // Only the copy that is asked first: another one would hide that this one is rotten.
+        if (disk === first) this.#hints.note(row.id.writer, { ...run, disk });
         return { read, missing };
       } catch (error) {
         if (!isCopyFault(error)) throw error;
@@ -151,6 +211,29 @@ export class RecordReader {
     }
     for (const disk of bad) this.#hooks.onBadCopy({ pack, disk, mended: false });
     return { read: undefined, missing };
+  }
+
+  async #readRow<T>(
+    file: DiskFile,
+    row: IndexRow,
+    use: Use<T>,
+    seen: (bytes: Uint8Array) => void = () => undefined,
+  ): Promise<CopyRead<T>> {
+    // What is opened at once may come to share its bytes, and without a cipher the plain bytes are those of the body.
+    const borrows = use.passing && row.cipher !== 0 && row.sizeBytes > inlineBytesMax.open;
+    const slot = borrows ? this.#memory?.takeSlot() : undefined;
+    try {
+      const bytes = await file.read(row.offset, row.sizeBytes, slot);
+      seen(bytes);
+      const record = splitRecord(bytes);
+      const { id } = record.head;
+      if (id.writer !== row.id.writer || id.sequence !== row.id.sequence) {
+        throw new ArchiveError('RECORD_CORRUPT', 'another record lies in its place');
+      }
+      return { head: record.head, value: await use.open(record) };
+    } finally {
+      if (slot !== undefined) this.#memory?.giveSlot(slot);
+    }
   }
 
   /** Writes a good record over a bad copy of it, and reads it back from the medium. */
@@ -178,14 +261,18 @@ export class RecordReader {
     this.#hooks.onBadCopy({ pack, disk, mended });
   }
 
+  /** The same, where that part of the index was read before. */
+  #knownRow(pack: PackId, id: RecordId): IndexRow | undefined {
+    const locator = this.#locators.get(pack);
+    if (locator === undefined) return undefined;
+    const rows = this.#pages.get(`${pack}/${indexPlaceOf(locator, id)}`);
+    return rows === undefined ? undefined : findIndexRow(rows, id);
+  }
+
   /** The row that names this record in the pack's index; undefined when the pack does not hold it. */
   async #rowOf(pack: PackId, id: RecordId): Promise<IndexRow | undefined> {
-    const cached = this.#locators.get(pack);
-    if (cached !== undefined) {
-      const number = indexPlaceOf(cached, id);
-      const rows = this.#pages.get(`${pack}/${number}`);
-      if (rows !== undefined) return findIndexRow(rows, id);
-    }
+    const known = this.#knownRow(pack, id);
+    if (known !== undefined) return known;
     // The footer file first: it stays on a fast disk when the pack does not.
     const placements = (await this.#register.placementsOf(pack)).sort((a, b) =>
       a.kind === b.kind ? 0 : a.kind === 'footer' ? -1 : 1,
@@ -213,15 +300,6 @@ export class RecordReader {
     }
     throw failure ?? new ArchiveError('RECORD_LOST', `no copy of pack ${pack} is left`);
   }
-}
-
-async function openThis<T>(row: IndexRow, bytes: Uint8Array, open: Opener<T>): Promise<CopyRead<T>> {
-  const record = splitRecord(bytes);
-  const { id } = record.head;
-  if (id.writer !== row.id.writer || id.sequence !== row.id.sequence) {
-    throw new ArchiveError('RECORD_CORRUPT', 'another record lies in its place');
-  }
-  return { record, value: await open(record) };
 }
 
 /** Failures that another copy may not have. */

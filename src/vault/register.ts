@@ -43,6 +43,9 @@ export type PackFacts = {
 
 export type Run = Readonly<SequenceRun>;
 
+/** A pack, and the run of one writer's sequences that it holds. */
+export type RunPack = { readonly pack: PackId; readonly first: bigint; readonly last: bigint };
+
 /** What the register keeps of a sealed pack. */
 export function packFactsOf(locator: Locator): PackFacts {
   return {
@@ -172,12 +175,22 @@ export class Register {
 
   /** Packs that may hold this record. */
   async packsOfRecord(id: RecordId): Promise<PackId[]> {
-    const rows = await this.#sql.all<{ pack_id: Uint8Array }>(
-      `SELECT p.pack_id FROM vault_runs r JOIN vault_writers w ON w.writer_no = r.writer_no JOIN vault_packs p ON p.pack_no = r.pack_no
+    return (await this.runsWith(id)).map(({ pack }) => pack);
+  }
+
+  /** The same, each with its run. */
+  async runsWith(id: RecordId): Promise<RunPack[]> {
+    const rows = await this.#sql.all<{ pack_id: Uint8Array; seq_first: bigint; seq_last: bigint }>(
+      `SELECT p.pack_id, r.seq_first, r.seq_last FROM vault_runs r JOIN vault_writers w ON w.writer_no = r.writer_no JOIN vault_packs p ON p.pack_no = r.pack_no
        WHERE w.writer_id = ? AND r.seq_first <= ? AND r.seq_last >= ? ORDER BY r.seq_first DESC LIMIT 4`,
       [bytesOfId(id.writer), id.sequence, id.sequence],
+      'bigint',
     );
-    return rows.map((row) => idOfBytes(row.pack_id) as PackId);
+    return rows.map((row) => ({
+      pack: idOfBytes(row.pack_id) as PackId,
+      first: row.seq_first,
+      last: row.seq_last,
+    }));
   }
 
   async runsOf(pack: PackId): Promise<Run[]> {

@@ -97,6 +97,7 @@ export class Vault {
       register: this.register,
       livePacks: () => [...this.#live],
       limits: this.limits,
+      memory: options.pool.memory,
       hooks: { onBadCopy: (bad) => options.onEvent({ kind: 'bad-copy', ...bad }) },
     });
     this.care = new Care({
@@ -192,12 +193,11 @@ export class Vault {
   }
 
   /** A record by its id as it lies, checked but not opened: also one whose key is gone. */
-  async read(id: RecordId): Promise<FoundRecord> {
-    const { found } = await this.reader.read(id, ({ head, body }) => {
+  read(id: RecordId): Promise<FoundRecord> {
+    return this.reader.readWhole(id, ({ head, body }) => {
       if (!bytesEqual(sha256(body), head.bodyDigest))
         throw new ArchiveError('RECORD_CORRUPT', "a record's body fails its digest");
     });
-    return found;
   }
 
   /** Copies records, as they are, into another stream. Facts among them are applied again, which changes nothing. */
