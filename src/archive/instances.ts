@@ -11,6 +11,7 @@ import {
   type Clock,
   defined,
   hexOf,
+  isArchiveError,
   type KeyGroup,
   type Random,
   sha256Of,
@@ -69,6 +70,7 @@ export class Instances {
   readonly #groups = new FamilyTurns();
   readonly #uids = new FamilyTurns();
   readonly #said = new SaidAbout();
+  readonly #recentGroups = new Map<string, KeyGroup>();
 
   constructor(parts: { vault: Vault; catalog: Catalog; clock: Clock; random: Random }) {
     this.#vault = parts.vault;
@@ -108,14 +110,24 @@ export class Instances {
     const claim = utf8Bytes(`${tenant}/${instance}`);
     return this.#groups.withGroup(
       utf8Bytes(`${tenant}/${study}`),
-      () => this.#groupOf(tenant, studyFamily(study)),
+      () => this.#groupOf(tenant, study),
       (group) =>
         this.#uids.withGroup(
           claim,
           async () => group,
-          () => this.#uids.inTurn(claim, () => this.#storeTurn(options, coming, group)),
+          () => this.#uids.inTurn(claim, () => this.#storeIn(group, options, coming)),
         ),
     );
+  }
+
+  async #storeIn(group: KeyGroup, options: StoreInstance, coming: Coming): Promise<StoredInstance> {
+    try {
+      return await this.#storeTurn(options, coming, group);
+    } catch (error) {
+      // The study's key was destroyed since: the next instance of the study begins another group.
+      if (isArchiveError(error, 'KEY_SHREDDED')) this.#recentGroups.clear();
+      throw error;
+    }
   }
 
   async #storeTurn(options: StoreInstance, coming: Coming, group: KeyGroup): Promise<StoredInstance> {
@@ -128,7 +140,7 @@ export class Instances {
     }
     const id = newObjectId(this.#clock, this.#random);
     const rank = rankOf(known, options.whenKnown ?? 'first');
-    const about = this.#said.news(identity, options);
+    const about = this.#said.news(identity, group);
     let same: InstanceClaim | undefined;
     const content = await this.#write(options, coming, group, (written) => {
       same = known.find((each) => each.digest === hexOf(written.digest) && each.syntaxUid === options.syntax);
@@ -136,7 +148,7 @@ export class Instances {
       return same === undefined ? [this.#entry(parts)] : [];
     });
     if (same !== undefined) return told(identity, reader, same, { kind: 'same', shown: same.shown, id: same.id });
-    this.#said.remember(identity, options);
+    this.#said.remember(identity, group);
     const shown = known.length === 0 || rank > 0;
     const written = { digest: hexOf(content.digest), sizeBytes: content.sizeBytes };
     return told(identity, reader, written, { kind: known.length > 0 ? 'beside' : 'stored', shown, id });
@@ -244,9 +256,16 @@ export class Instances {
     return reader.headerDone ? reader.dataSet : reader.finish();
   }
 
-  async #groupOf(tenant: TenantId, family: Uint8Array): Promise<KeyGroup> {
-    const known = await this.#catalog.groups.ofFamily(tenant, family);
-    return known ?? newGroup(tenant, this.#clock, this.#random);
+  /** The study's group: of the last one stored to, without asking; a group does not change while its key is there. */
+  async #groupOf(tenant: TenantId, study: string): Promise<KeyGroup> {
+    const name = `${tenant}/${study}`;
+    const recent = this.#recentGroups.get(name);
+    if (recent !== undefined) return recent;
+    const known = await this.#catalog.groups.ofFamily(tenant, studyFamily(study));
+    if (known === undefined) return newGroup(tenant, this.#clock, this.#random);
+    if (this.#recentGroups.size >= recentGroupsMax) this.#recentGroups.clear();
+    this.#recentGroups.set(name, known);
+    return known;
   }
 }
 
@@ -257,6 +276,7 @@ type Coming = {
   readonly pieces: AsyncGenerator<Uint8Array>;
 };
 
+const recentGroupsMax = 1000;
 /** A data set under a known UID is held back up to this size and compared before anything is written. */
 const comparedBytesMax = 4 * 1024 * 1024;
 

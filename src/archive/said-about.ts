@@ -1,9 +1,9 @@
 // What this process said last of each study and series: the next instance says it again only when it changed.
 //
 // Invariants: a cache: whatever is forgotten is said once more, which changes nothing; bounded in entries. What is remembered is a digest, so no name of
-// a patient stays in memory for it.
+// a patient stays in memory for it. What was said in a group whose key was destroyed counts for nothing in the next one.
 
-import { hexOf, sha256, utf8Bytes } from '../base/index.ts';
+import { groupText, hexOf, type KeyGroup, sha256, utf8Bytes } from '../base/index.ts';
 import type { AboutInstance, Attributes } from '../format/index.ts';
 
 export type Described = {
@@ -21,9 +21,9 @@ export class SaidAbout {
   #old = new Map<string, string>();
 
   /** What there is to say. A study is always said with its patient, to whom it belongs. */
-  news(described: Described, scope: { readonly tenant: number }): AboutInstance {
-    const study = this.#get(studyName(described, scope)) !== studyDigest(described);
-    const series = study || this.#get(seriesName(described, scope)) !== seriesDigest(described);
+  news(described: Described, group: KeyGroup): AboutInstance {
+    const study = this.#get(studyName(described, group)) !== studyDigest(described);
+    const series = study || this.#get(seriesName(described, group)) !== seriesDigest(described);
     return {
       patient: study ? described.patientAttributes : undefined,
       study: study ? described.studyAttributes : undefined,
@@ -32,9 +32,9 @@ export class SaidAbout {
   }
 
   /** After it became durable. */
-  remember(described: Described, scope: { readonly tenant: number }): void {
-    this.#set(studyName(described, scope), studyDigest(described));
-    this.#set(seriesName(described, scope), seriesDigest(described));
+  remember(described: Described, group: KeyGroup): void {
+    this.#set(studyName(described, group), studyDigest(described));
+    this.#set(seriesName(described, group), seriesDigest(described));
   }
 
   #get(name: string): string | undefined {
@@ -51,9 +51,9 @@ export class SaidAbout {
   }
 }
 
-const studyName = (described: Described, scope: { tenant: number }): string => `${scope.tenant}/${described.study}`;
-const seriesName = (described: Described, scope: { tenant: number }): string =>
-  `${scope.tenant}/${described.study}/${described.series}`;
+const studyName = (described: Described, group: KeyGroup): string => `${groupText(group)}/${described.study}`;
+const seriesName = (described: Described, group: KeyGroup): string =>
+  `${groupText(group)}/${described.study}/${described.series}`;
 
 function studyDigest(described: Described): string {
   return digestOf([described.patientAttributes, described.studyAttributes]);

@@ -17,8 +17,8 @@ import { InstanceQueries } from './instance-queries.ts';
 import { Numbers, NumbersTx } from './numbers.ts';
 import { ObjectListing } from './object-listing.ts';
 import { ObjectQueries } from './object-queries.ts';
-import { SiteQueries } from './site-queries.ts';
 import { ReleaseQueries } from './release-queries.ts';
+import { SiteQueries } from './site-queries.ts';
 import { StudySearch } from './study-search.ts';
 import { catalogTables } from './tables.ts';
 
