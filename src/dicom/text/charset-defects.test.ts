@@ -224,8 +224,8 @@ test('a name alone is read wrongly in few data sets of a thousand', (t) => {
     const naive = Math.max(...runs.map((run) => run.naive));
     const line = `${population.real}, ${population.title}: ${worst.toFixed(2)} %, by rule of thumb ${naive.toFixed(2)} %`;
     t.diagnostic(line);
-    // Seen: up to 0.15 where the name is any two characters, and 0.1 else; the rule of thumb is wrong in 2.5 to 3.6.
-    assert.ok(worst <= (population.title.startsWith('any') ? 0.5 : 0.2), line);
+    // Seen: 0.2 of a hundred at worst, where UTF-8 is declared for a name of two characters in GBK; elsewhere 0 to 0.15.
+    assert.ok(worst <= 0.3, line);
   }
 });
 
