@@ -221,3 +221,17 @@ test('a record of an open pack is found wherever it lies in its group', async ()
   await vault.close();
   await pool.close();
 });
+
+test('a long fact is applied whole, also when a worker took its bytes away', async () => {
+  const pool = new CodecPool({ workers: 1 });
+  const { vault, applied } = await rig({ disks: [simDisk()], pool });
+  const plain = random.bytes(200_000);
+  const expected = Buffer.from(plain);
+  await vault.say('ingest', [{ kind: recordKind.entry, group: rigGroup, plain }]);
+  assert.deepEqual(
+    [...applied.values()].map((each) => Buffer.from(each)),
+    [expected],
+  );
+  await vault.close();
+  await pool.close();
+});

@@ -43,6 +43,9 @@ export type DurableGroup = {
   readonly facts: readonly DurableFact[];
 };
 
+/** Facts up to here are made into records at once, and their bytes stay. */
+const factBytesShared = 4096;
+
 /** Appends that make sense together only: once one has failed, those behind it fail too. */
 export type Chain = { failure: { readonly reason: unknown } | undefined };
 
@@ -204,7 +207,9 @@ export class AppendQueue {
   #make(waiting: Waiting, draft: Draft, index: number): void {
     const hybrid = this.options.hybrid.next();
     if (isFactKind(draft.kind)) {
-      waiting.facts.push({ id: draft.id, kind: draft.kind, group: draft.group, hybrid, plain: draft.plain });
+      // A worker takes long bytes away with their buffer, and facts are applied after that.
+      const plain = draft.plain.byteLength > factBytesShared ? draft.plain.slice() : draft.plain;
+      waiting.facts.push({ id: draft.id, kind: draft.kind, group: draft.group, hybrid, plain });
     }
     let image: GroupImage | undefined;
     const room = (spanBytes: number): Place | undefined => {
