@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import { after, test } from 'node:test';
 import { archiveMigrations } from '../src/archive/index.ts';
 import { catalogMigrations, catalogTables } from '../src/catalog/index.ts';
+import { flowMigrations } from '../src/flow/index.ts';
 import { dumpTables, migrate, openSqlite } from '../src/sql/index.ts';
 import { vaultMigrations, vaultTables } from '../src/vault/index.ts';
 import { noise, Stele } from './support/stele.ts';
@@ -26,7 +27,7 @@ function newArchive(config?: string): Stele {
 async function dump(stele: Stele): Promise<unknown> {
   const sql = await openSqlite({ path: stele.path('data/catalog.sqlite') });
   try {
-    await migrate(sql, [...vaultMigrations, ...catalogMigrations, ...archiveMigrations]);
+    await migrate(sql, [...vaultMigrations, ...catalogMigrations, ...flowMigrations, ...archiveMigrations]);
     return await dumpTables(sql, [...catalogTables, ...vaultTables], ['fact', 'site']);
   } finally {
     await sql.close();

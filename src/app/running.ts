@@ -32,6 +32,7 @@ import {
 } from '../base/index.ts';
 import { Catalog, catalogMigrations } from '../catalog/index.ts';
 import { CodecPool, cipherNumber } from '../codec/index.ts';
+import { flowMigrations, flowTables } from '../flow/index.ts';
 import { clearTables, migrate, openSql, type Sql } from '../sql/index.ts';
 import {
   markPath,
@@ -122,7 +123,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
 
   const sql = await openSql(settings.databaseUrl ?? data.databaseFile);
   undo.add(() => sql.close());
-  await migrate(sql, [...vaultMigrations, ...catalogMigrations, ...archiveMigrations]);
+  await migrate(sql, [...vaultMigrations, ...catalogMigrations, ...flowMigrations, ...archiveMigrations]);
   const everything = await mustReadEverything(sql, archive, stores, options.rebuild !== undefined, random);
 
   const catalog = new Catalog(sql);
@@ -130,7 +131,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     // Noted first: a crash on the way makes the next start do it all again.
     await writeNote(sql, 'complete', '');
     await catalog.clear();
-    await sql.transaction((tx) => clearTables(tx, vaultTables));
+    await sql.transaction((tx) => clearTables(tx, [...vaultTables, ...flowTables]));
   }
   const applier = new Applier(catalog);
   const hybrid = new HybridClock(clock);

@@ -6,7 +6,7 @@
 import type { SettleReport } from '../archive/index.ts';
 import { type Clock, isArchiveError, toArchiveError } from '../base/index.ts';
 import type { Catalog } from '../catalog/index.ts';
-import { Settler, Throttle } from '../flow/index.ts';
+import { FlowNotes, Settler, Throttle } from '../flow/index.ts';
 import type { KeySource } from '../keys/index.ts';
 import type { Sql } from '../sql/index.ts';
 import type { Pace, Run, Vault } from '../vault/index.ts';
@@ -78,6 +78,7 @@ export class Upkeep {
       vault,
       catalog,
       keys,
+      notes: new FlowNotes(sql),
       nowMs: () => clock.nowMs(),
       quietMs,
       roundBytesMax: settings.packSizeBytes,

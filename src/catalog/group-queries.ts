@@ -135,6 +135,11 @@ export class GroupQueries {
     return row === undefined ? undefined : { group, generation: row.generation };
   }
 
+  async shredCount(): Promise<number> {
+    const row = await this.#sql.one<{ shreds: number }>('SELECT count(*) AS shreds FROM shreds');
+    return Number(row?.shreds ?? 0);
+  }
+
   /** Every shredding, earliest generation first. */
   async shreds(): Promise<ShredRow[]> {
     const rows = await this.#sql.all<{ tenant: bigint; year: bigint; group_id: Uint8Array; generation: bigint }>(

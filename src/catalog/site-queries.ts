@@ -4,8 +4,8 @@
 // a row it does not understand (RECORD_CORRUPT) rather than guess; a removed row is not there. A new site table needs no migration.
 // Left out on purpose: writing (a site row is written to a pack, then applied as a change), and what a password hash means.
 
-import type { TenantId } from '../base/index.ts';
-import { ArchiveError } from '../base/index.ts';
+import type { RecordId, TenantId } from '../base/index.ts';
+import { ArchiveError, idOfBytes, writerId } from '../base/index.ts';
 import type { SqlTx } from '../sql/index.ts';
 import type { JsonObject, JsonValue } from './changes.ts';
 import { textValue } from './storable.ts';
@@ -119,6 +119,16 @@ export class SiteQueries {
   /** A site table of a room above. */
   table<Row>(name: string, parse: (row: JsonObject) => Row | undefined): SiteTable<Row> {
     return new SiteTable(this.#sql, name, parse);
+  }
+
+  /** The record that says the row in force, or that it was removed; undefined when nothing was ever said of it. */
+  async recordOf(table: string, key: string): Promise<RecordId | undefined> {
+    const row = await this.#sql.one<{ id: Uint8Array; rec_seq: bigint }>(
+      'SELECT w.id, s.rec_seq FROM site_rows s JOIN writers w ON w.writer_no = s.rec_writer_no WHERE s.name = ? AND s.key = ?',
+      [textValue(table), textValue(key)],
+      'bigint',
+    );
+    return row === undefined ? undefined : { writer: writerId(idOfBytes(row.id)), sequence: row.rec_seq };
   }
 
   /** Buckets that were not deleted, in the order of their names. */

@@ -3,7 +3,10 @@
 // `Settler.step`: one round; safe to repeat. CLOSED when it was told to stop, PACK_CORRUPT and RECORD_CORRUPT when what was written does not come
 // back; nothing is released then.
 
-export type { Released, SettlerParts, Step } from './settler.ts';
+export { FlowNotes } from './flow-notes.ts';
+export type { Released } from './release-packs.ts';
+export type { SettlerParts, Step } from './settler.ts';
 export { Settler } from './settler.ts';
+export { flowMigrations, flowTables } from './tables.ts';
 export type { ThrottleOptions } from './throttle.ts';
 export { Throttle } from './throttle.ts';

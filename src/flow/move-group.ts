@@ -2,11 +2,18 @@
 //
 // Invariants: what is written is what was put: the plain bytes read are compared with the object's SHA-256 before the new entry is appended;
 // an entry keeps its id, name and times and only its reference changes; chunks keep their cuts; the new entries and one event that links old
-// and new references follow the bytes, so a crash between leaves bytes that nobody names and the old entry in force.
+// and new references (or several, where they are many) follow the bytes, so a crash between leaves bytes that nobody names and the old entry in force.
 
 import { ArchiveError, bytesEqual, type KeyGroup, type RecordId, recordIdText, Sha256 } from '../base/index.ts';
 import type { Catalog, ContentCursor, ObjectRow } from '../catalog/index.ts';
-import { decodeFact, encodeEvent, encodeObjectEntry, type InstanceFacts, recordKind } from '../format/index.ts';
+import {
+  chunkSizeBytesMax,
+  decodeFact,
+  encodeEvent,
+  encodeObjectEntry,
+  type InstanceFacts,
+  recordKind,
+} from '../format/index.ts';
 import { hintInstance } from '../policy/index.ts';
 import type { Content, FactDraft, Pace, Vault } from '../vault/index.ts';
 
@@ -22,47 +29,117 @@ export type Moved = {
 type Pair = { readonly from: RecordId; readonly to: RecordId; readonly digest: Uint8Array };
 
 const pageRows = 500;
+/** Objects moved one behind the other in their order of arrival: more than any study has; a larger group goes in pieces. */
+const rowsAtOnceMax = 20_000;
+/** Objects whose writes wait for the disk together: they share group commits. */
+const writesAtOnceMax = 32;
+/** Some 150 bytes each, and an event is one record of at most 1 MiB. */
+const pairsPerEventMax = 4096;
 /** What the objects of DICOM instances are; others that claim it cost a look and nothing else. */
 const instanceContentType = 'application/dicom';
 
 /** Moves every live object of the group whose content lies in an ingest pack. KEY_SHREDDED, RECORD_LOST, RECORD_CORRUPT, CLOSED. */
 export async function moveGroup(group: KeyGroup, parts: MoveParts): Promise<Moved> {
-  const rows = await rowsInIngest(group, parts);
-  const pairs: Pair[] = [];
-  const moved = new Map<string, Content>();
+  const contents: Moved['contents'][number][] = [];
+  let objects = 0;
   let bytes = 0;
-  for (const [index, row] of rows.entries()) {
-    const { ref } = row;
-    if (ref === undefined) continue;
-    const last = index === rows.length - 1;
-    const event = (): FactDraft[] => (last ? [reencodedDraft(group, pairs)] : []);
-    const before = moved.get(recordIdText(ref));
-    const dicom = await instanceOf(row, parts);
-    if (before !== undefined) {
-      await parts.vault.say('archive', [entryDraft(row, before, dicom), ...event()]);
-      continue;
-    }
-    const content = await rewrite(row, ref, dicom, parts, (written) => {
-      pairs.push({ from: ref, to: refOf(written), digest: written.digest });
-      return [entryDraft(row, written, dicom), ...event()];
-    });
-    moved.set(recordIdText(ref), content);
-    bytes += content.sizeBytes;
+  for (let more = true; more; ) {
+    const rows = await rowsInIngest(group, parts);
+    const moved = await moveRows(group, rows, parts);
+    contents.push(...moved.contents);
+    objects += rows.length;
+    bytes += moved.bytes;
+    // What was moved is in no ingest pack any more: so the rest comes first now.
+    more = rows.length === rowsAtOnceMax;
   }
-  return { objects: rows.length, bytes, contents: pairs.map((pair) => ({ ref: pair.to, digest: pair.digest })) };
+  return { objects, bytes, contents };
 }
 
+async function moveRows(
+  group: KeyGroup,
+  rows: readonly ObjectRow[],
+  parts: MoveParts,
+): Promise<{ contents: Moved['contents']; bytes: number }> {
+  const contents: Moved['contents'][number][] = [];
+  const written = new Map<string, Promise<Content>>();
+  let pairs: Pair[] = [];
+  let bytes = 0;
+  const pending = new Pending(writesAtOnceMax);
+  const link = async (): Promise<void> => {
+    // An event names only what is durable, so it waits for all before it.
+    await pending.all();
+    if (pairs.length > 0) await parts.vault.say('archive', [reencodedDraft(group, pairs)]);
+    pairs = [];
+  };
+  try {
+    for (const row of rows) {
+      const { ref } = row;
+      if (ref === undefined) continue;
+      const dicom = await instanceOf(row, parts);
+      const before = written.get(recordIdText(ref));
+      if (before !== undefined) {
+        const content = await before;
+        await pending.add(parts.vault.say('archive', [entryDraft(row, content, dicom)]));
+        continue;
+      }
+      const { finished } = await rewrite(row, ref, dicom, parts);
+      written.set(recordIdText(ref), finished);
+      const noted = finished.then((content) => {
+        const to = refOf(content);
+        pairs.push({ from: ref, to, digest: content.digest });
+        contents.push({ ref: to, digest: content.digest });
+        bytes += content.sizeBytes;
+      });
+      await pending.add(noted);
+      // What lies in one piece on the medium is read in one: only small content is begun before the one before it ends.
+      if (row.sizeBytes > chunkSizeBytesMax) await pending.all();
+      if (pairs.length >= pairsPerEventMax) await link();
+    }
+    await link();
+  } finally {
+    await pending.settled();
+  }
+  return { contents, bytes };
+}
+
+/** Writes that are under way; the first that fails fails whoever waits next. */
+class Pending {
+  readonly #limit: number;
+  #writes: Promise<unknown>[] = [];
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Waits for the one begun first while there are too many. */
+  async add(write: Promise<unknown>): Promise<void> {
+    write.catch(() => undefined);
+    this.#writes.push(write);
+    while (this.#writes.length > this.#limit) await this.#writes.shift();
+  }
+
+  async all(): Promise<void> {
+    for (let write = this.#writes.shift(); write !== undefined; write = this.#writes.shift()) await write;
+  }
+
+  /** When none is under way any more, however they ended. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#writes);
+  }
+}
+
+/** The first so many, in the order of arrival, which is the order in which they will be asked for. */
 async function rowsInIngest(group: KeyGroup, { vault, catalog }: MoveParts): Promise<ObjectRow[]> {
   const rows: ObjectRow[] = [];
   let after: ContentCursor | undefined;
   do {
     const page = await catalog.objects.ofGroup(group, { after, limit: pageRows });
     for (const row of page.rows) {
+      if (rows.length === rowsAtOnceMax) break;
       if (row.state === 'live' && row.ref !== undefined && (await isInIngest(row.ref, vault))) rows.push(row);
     }
-    after = page.next;
+    after = rows.length === rowsAtOnceMax ? undefined : page.next;
   } while (after !== undefined);
-  // In the order of arrival, which is the order in which they will be asked for.
   return rows.sort((a, b) => a.createdMs - b.createdMs || a.objectNo - b.objectNo);
 }
 
@@ -81,13 +158,13 @@ async function instanceOf(row: ObjectRow, { vault }: MoveParts): Promise<Instanc
   return fact.type === 'object' ? fact.dicom : undefined;
 }
 
+/** Writes the content anew, with its entry; `finished` resolves when both are durable, and the next may be begun before. */
 async function rewrite(
   row: ObjectRow,
   ref: RecordId,
   dicom: InstanceFacts | undefined,
   parts: MoveParts,
-  say: (content: Content) => FactDraft[],
-): Promise<Content> {
+): Promise<{ finished: Promise<Content> }> {
   const { vault, pace } = parts;
   const hintAt = dicom === undefined ? () => ({ kind: 'bytes', effort: 'best' }) as const : hintInstance(dicom, 'best');
   const writer = vault.contentWriter('archive', row.group, { hintAt });
@@ -103,7 +180,7 @@ async function rewrite(
   if (sizeBytes !== row.sizeBytes || row.digest === undefined || !bytesEqual(digest.digest(), row.digest)) {
     throw new ArchiveError('RECORD_CORRUPT', `the content of version ${row.id} is not what was stored`);
   }
-  return writer.finish(say);
+  return { finished: writer.finish((content) => [entryDraft(row, content, dicom)]) };
 }
 
 function refOf(content: Content): RecordId {

@@ -173,6 +173,40 @@ export class Register {
     return rows.map(packOfRow);
   }
 
+  /** Sealed packs of a class that are at most so long, oldest first. */
+  async packsBelow(sizeBytes: number, ofClass: PackClassName, limit: number): Promise<PackFacts[]> {
+    const rows = await this.#sql.all<PackRow>(
+      `SELECT ${packColumns} FROM vault_packs WHERE class = ? AND size_bytes <= ? ORDER BY pack_no LIMIT ?`,
+      [packClass[ofClass], sizeBytes, limit],
+      'bigint',
+    );
+    return rows.map(packOfRow);
+  }
+
+  /** Packs of a class sealed after a time, in the order of registration. */
+  async packsSealedAfter(
+    time: HybridTime,
+    ofClass: PackClassName,
+    page: { after: PackId | undefined; limit: number },
+  ): Promise<PackId[]> {
+    const start = page.after === undefined ? 0 : ((await this.#packNo(page.after)) ?? 0);
+    const rows = await this.#sql.all<{ pack_id: Uint8Array }>(
+      'SELECT pack_id FROM vault_packs WHERE pack_no > ? AND class = ? AND sealed > ? ORDER BY pack_no LIMIT ?',
+      [start, packClass[ofClass], time, page.limit],
+    );
+    return rows.map((row) => idOfBytes(row.pack_id) as PackId);
+  }
+
+  /** When the pack was sealed that was sealed last; 0 when there is none. */
+  async latestSealed(): Promise<HybridTime> {
+    const row = await this.#sql.one<{ latest: bigint | null }>(
+      'SELECT max(sealed) AS latest FROM vault_packs',
+      [],
+      'bigint',
+    );
+    return row?.latest ?? 0n;
+  }
+
   /** Packs that may hold this record. */
   async packsOfRecord(id: RecordId): Promise<PackId[]> {
     return (await this.runsWith(id)).map(({ pack }) => pack);
