@@ -16,13 +16,12 @@ import {
   type Random,
   Sha256,
   sha256,
-  sha256Of,
   type TenantId,
   viewOf,
 } from '../base/index.ts';
 import type { Catalog, Listing, ListOptions, ObjectRow } from '../catalog/index.ts';
 import { chunkSizeBytesMax, encodeObjectEntry, type ObjectEntry, recordKind } from '../format/index.ts';
-import type { Content, ContentHints, FactDraft, Vault } from '../vault/index.ts';
+import type { Content, ContentHints, ContentWriter, FactDraft, Vault } from '../vault/index.ts';
 import { FamilyTurns } from './family-turns.ts';
 import { familyOf } from './project.ts';
 
@@ -98,35 +97,31 @@ export class Objects {
     content: AsyncIterable<Uint8Array>,
   ): Promise<PutResult> {
     const writer = this.#vault.contentWriter('ingest', group, ingestHints);
-    // Content of one chunk is held back, and compared when the name holds as many bytes already: then storing it twice costs nothing.
-    let held: Uint8Array[] | undefined = [];
-    let heldBytes = 0;
-    for await (const piece of content) {
-      if (held !== undefined && heldBytes + piece.byteLength <= chunkSizeBytesMax) {
-        held.push(piece.slice());
-        heldBytes += piece.byteLength;
-        continue;
-      }
-      for (const each of held ?? []) await writer.write(each);
-      held = undefined;
-      await writer.write(piece);
+    try {
+      for await (const piece of content) await writer.write(piece);
+      return await this.#turns.inTurn(family, () => this.#storeTurn(options, group, writer));
+    } catch (error) {
+      writer.abandon();
+      throw error;
     }
-    const small = held;
-    return this.#turns.inTurn(family, async () => {
-      const newest = await this.#catalog.objects.newest(options);
-      if (small !== undefined && newest?.sizeBytes === heldBytes && isSame(newest, sha256Of(small)))
-        return sameAs(newest);
-      for (const each of small ?? []) await writer.write(each);
-      const id = newObjectId(this.#clock, this.#random);
-      const said: Said = { ...options, state: 'live', id, createdMs: this.#createdMs(newest) };
-      let same: ObjectRow | undefined;
-      const done = await writer.finish((content) => {
-        // The bytes are written by now; without an entry nobody knows them, and settling leaves them behind.
-        if (isSame(newest, content.digest)) same = newest;
-        return same === undefined ? [entryDraft(group, said, content)] : [];
-      });
-      return same === undefined ? { kind: 'stored', id, sizeBytes: done.sizeBytes, digest: done.digest } : sameAs(same);
+  }
+
+  async #storeTurn(options: PutOptions, group: KeyGroup, writer: ContentWriter): Promise<PutResult> {
+    const newest = await this.#catalog.objects.newest(options);
+    // Content of one chunk was held back: when the name holds it already, storing it twice costs nothing.
+    if (writer.isHeld && newest?.sizeBytes === writer.sizeBytes && isSame(newest, writer.end())) {
+      writer.abandon();
+      return sameAs(newest);
+    }
+    const id = newObjectId(this.#clock, this.#random);
+    const said: Said = { ...options, state: 'live', id, createdMs: this.#createdMs(newest) };
+    let same: ObjectRow | undefined;
+    const done = await writer.finish((content) => {
+      // The bytes are written by now; without an entry nobody knows them, and settling leaves them behind.
+      if (isSame(newest, content.digest)) same = newest;
+      return same === undefined ? [entryDraft(group, said, content)] : [];
     });
+    return same === undefined ? { kind: 'stored', id, sizeBytes: done.sizeBytes, digest: done.digest } : sameAs(same);
   }
 
   /** Compares before storing, where the caller can give the content twice and the sizes agree. */

@@ -73,7 +73,8 @@ export class ContentWriter {
   readonly #chain: Chain = { failure: undefined };
   /** Children not yet in a list, lowest level first. */
   readonly #levels: ListChild[][] = [];
-  #ended = false;
+  #contentDigest: Uint8Array | undefined;
+  #finished = false;
 
   constructor(queue: AppendQueue, group: KeyGroup, hints: ContentHints, memory: SharedMemory | undefined) {
     this.#queue = queue;
@@ -89,9 +90,28 @@ export class ContentWriter {
     return this.#sizeBytes;
   }
 
+  /** Nothing was sent yet: the content so far is in hand, as long as it is at most one chunk and was not cut. */
+  get isHeld(): boolean {
+    return this.#levels.length === 0;
+  }
+
+  /** Says that no more bytes come; their digest. Safe to repeat. */
+  end(): Uint8Array {
+    this.#contentDigest ??= this.#digest.digest();
+    return this.#contentDigest;
+  }
+
+  /** Gives the content up. What was sent stays without a name, and settling leaves it behind. */
+  abandon(): void {
+    this.#finished = true;
+    this.#lease?.handOver()?.();
+    this.#buffer = emptyBytes;
+    this.#filled = 0;
+  }
+
   /** Takes the next bytes; resolves when there is room for more. The bytes are copied: the caller keeps its buffer. */
   async write(bytes: Uint8Array): Promise<void> {
-    assert(!this.#ended, 'content that ended takes no more bytes');
+    assert(this.#contentDigest === undefined && !this.#finished, 'content that ended takes no more bytes');
     this.#digest.update(bytes);
     this.#sizeBytes += bytes.byteLength;
     for (let from = 0; from < bytes.byteLength; ) {
@@ -184,8 +204,8 @@ export class ContentWriter {
    * applied when it resolves.
    */
   async finish(say: (content: Content) => FactDraft[]): Promise<Content> {
-    assert(!this.#ended, 'content ends once');
-    const digest = this.#digest.digest();
+    assert(!this.#finished, 'content is finished once');
+    const digest = this.end();
     const single = this.#levels.length === 0 && this.#filled > 0;
     if (!single) {
       await this.cut();
@@ -196,7 +216,7 @@ export class ContentWriter {
         await this.#closeList(level);
       }
     }
-    this.#ended = true;
+    this.#finished = true;
     let content: Content = { ref: undefined, first: undefined, sizeBytes: this.#sizeBytes, digest };
     const last = this.#lastRecord(single, digest);
     let taken = false;
