@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { type Running, start } from '../src/app/running.ts';
 import { settingsOf } from '../src/app/settings.ts';
 import { entityRights, plainEntity } from '../src/archive/index.ts';
-import { systemClock } from '../src/base/index.ts';
+import { defaultTenant, systemClock } from '../src/base/index.ts';
 import {
   type Association,
   cEcho,
@@ -17,6 +17,9 @@ import {
   DataSet,
   DataSetReader,
   encodeDataSet,
+  listenAssociations,
+  nAction,
+  negotiate,
   openAssociation,
   providerRoles,
   tags,
@@ -178,7 +181,7 @@ test('a move goes to a destination of the table, in a syntax that it takes, and 
   const done = await run();
   assert.deepEqual([done.status, done.completed, done.failed], [0, 2, 0]);
   let count = 0;
-  for await (const _ of other.running.archive.studies.instances({ tenant: 1 as never, conditions: [] })) count += 1;
+  for await (const _ of other.running.archive.studies.instances({ tenant: defaultTenant, conditions: [] })) count += 1;
   assert.equal(count, 2);
   await house.running.archive.entities.set({ ...plainEntity('OTHER'), host: '127.0.0.1', port: 1 });
   const lost = await run();
@@ -232,4 +235,87 @@ test('more matches than a caller may have are told as too many, after those that
   for (; next.done !== true; next = await matches.next()) count += 1;
   assert.deepEqual([count, next.value.status], [2, 0xa700]);
   await asking.release();
+});
+
+const commitmentClass = '1.2.840.10008.1.20.1';
+const commitmentInstance = '1.2.840.10008.1.20.1.1';
+
+function commitmentRequest(transaction: string, uids: readonly string[]): Uint8Array {
+  const dataSet = new DataSet();
+  dataSet.setString(tags.TransactionUID, transaction);
+  dataSet.setItems(
+    tags.ReferencedSOPSequence,
+    uids.map((uid) => {
+      const item = new DataSet();
+      item.setString(tags.ReferencedSOPClassUID, ctImageStorage);
+      item.setString(tags.ReferencedSOPInstanceUID, uid);
+      return item;
+    }),
+  );
+  return encodeDataSet(dataSet, transferSyntaxOf(explicitLittleEndian));
+}
+
+function reported(bytes: Uint8Array): {
+  transaction: string | undefined;
+  good: number;
+  failed: (number | undefined)[];
+} {
+  const dataSet = read(bytes);
+  return {
+    transaction: dataSet.string(tags.TransactionUID),
+    good: dataSet.items(tags.ReferencedSOPSequence).length,
+    failed: dataSet.items(tags.FailedSOPSequence).map((item) => item.number(tags.FailureReason)),
+  };
+}
+
+test('storage commitment is reported on the open association, of what was read back and of what is not there', async () => {
+  const house = await open();
+  const association = await call(house, [ctImageStorage, commitmentClass]);
+  await send(association, makeInstance({ study }), `${study}.1.1`);
+  const asked = await nAction(association, {
+    sopClass: commitmentClass,
+    sopInstance: commitmentInstance,
+    actionType: 1,
+    data: commitmentRequest('2.25.1', [`${study}.1.1`, `${study}.1.77`]),
+  });
+  assert.equal(asked.status, 0);
+  const { value: message } = await association.messages().next();
+  assert.ok(message !== undefined && message.kind === 'N-EVENT-REPORT');
+  assert.equal(message.command.eventType, 2);
+  const bytes = await message.data?.gather(100_000);
+  assert.deepEqual(reported(bytes ?? new Uint8Array(0)), { transaction: '2.25.1', good: 1, failed: [0x0112] });
+  await message.respond({ status: 0 });
+  await association.release();
+});
+
+test('a commitment whose asker has gone is reported to where the table says it listens, in the role of the provider', async () => {
+  const house = await open();
+  const heard = Promise.withResolvers<{ transaction: string | undefined; good: number; failed: unknown[] }>();
+  const asker = await listenAssociations({
+    host: '127.0.0.1',
+    port: 0,
+    decide: (request) => ({ kind: 'accept', ...negotiate(request, { served: new Set(), refused: new Set() }) }),
+    serve: async (association) => {
+      for await (const message of association.messages()) {
+        const bytes = await message.data?.gather(100_000);
+        await message.respond({ status: 0 });
+        heard.resolve(reported(bytes ?? new Uint8Array(0)));
+      }
+    },
+    onFault: (error) => heard.reject(error),
+  });
+  closing.push(() => asker.close(1000));
+  await house.running.archive.entities.set({ ...plainEntity('TEST'), host: '127.0.0.1', port: asker.address.port });
+  const association = await call(house, [ctImageStorage]);
+  await send(association, makeInstance({ study }), `${study}.1.1`);
+  await association.release();
+  const { commitments } = house.running.archive;
+  const items = [{ classUid: ctImageStorage, instanceUid: `${study}.1.1` }];
+  await commitments.ask({ title: 'TEST', transaction: '2.25.2', tenant: defaultTenant, items });
+  // A request that wakes the reporter; its own asker is the same.
+  const other = await call(house, [commitmentClass]);
+  const again = { sopClass: commitmentClass, sopInstance: commitmentInstance, actionType: 1 };
+  await nAction(other, { ...again, data: commitmentRequest('2.25.2', [`${study}.1.1`]) });
+  other.abort();
+  assert.deepEqual(await heard.promise, { transaction: '2.25.2', good: 1, failed: [] });
 });

@@ -11,6 +11,7 @@ import type { CopyReport, Pace, PlacementKind, RepairReport, StoreDisk, Vault } 
 import type { Accounts } from './accounts.ts';
 import type { ApplicationEntities } from './application-entities.ts';
 import type { Applier } from './applier.ts';
+import type { Commitments } from './commitments.ts';
 import type { Instances } from './instances.ts';
 import type { KeyKeeper, KeyStatus } from './key-keeper.ts';
 import type { Objects } from './objects.ts';
@@ -41,6 +42,7 @@ export type ArchiveParts = {
   readonly instances: Instances;
   readonly studies: Studies;
   readonly entities: ApplicationEntities;
+  readonly commitments: Commitments;
   readonly accounts: Accounts;
   readonly keys: KeyKeeper;
   readonly clock: Clock;
@@ -110,6 +112,7 @@ export class Archive {
   readonly instances: Instances;
   readonly studies: Studies;
   readonly entities: ApplicationEntities;
+  readonly commitments: Commitments;
   readonly accounts: Accounts;
   readonly keys: KeyKeeper;
   readonly #parts: ArchiveParts;
@@ -120,6 +123,7 @@ export class Archive {
     this.instances = parts.instances;
     this.studies = parts.studies;
     this.entities = parts.entities;
+    this.commitments = parts.commitments;
     this.accounts = parts.accounts;
     this.keys = parts.keys;
     this.#parts = parts;

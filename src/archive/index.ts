@@ -21,6 +21,8 @@ export type {
   Whereabouts,
 } from './archive.ts';
 export { Archive } from './archive.ts';
+export type { Commitment, CommitmentItem, JudgedItem, Verdict } from './commitments.ts';
+export { Commitments, commitmentItemsMax } from './commitments.ts';
 export type { InstanceOutput } from './instance-output.ts';
 export { syntaxFor } from './instance-output.ts';
 export type { StoredInstance, StoreInstance } from './instances.ts';

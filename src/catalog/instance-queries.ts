@@ -12,6 +12,7 @@ export type InstanceClaim = {
   readonly id: string;
   readonly studyUid: string;
   readonly seriesUid: string;
+  readonly classUid: string;
   readonly syntaxUid: string;
   readonly rank: number;
   readonly shown: boolean;
@@ -27,6 +28,7 @@ type SelectedClaim = {
   entry_id: Uint8Array;
   study_uid: string;
   series_uid: string;
+  class_uid: string;
   syntax_uid: string;
   item_rank: number;
   shown: number;
@@ -47,7 +49,7 @@ export class InstanceQueries {
     const known = 'SELECT 1 AS there FROM instances WHERE tenant = ? AND instance_uid = ? LIMIT 1';
     if ((await this.#sql.one(known, [tenant, textValue(instanceUid)])) === undefined) return [];
     const rows = await this.#sql.all<SelectedClaim>(
-      `SELECT i.entry_id, s.study_uid, e.series_uid, i.syntax_uid, i.item_rank, i.shown, i.size_bytes, o.digest
+      `SELECT i.entry_id, s.study_uid, e.series_uid, i.class_uid, i.syntax_uid, i.item_rank, i.shown, i.size_bytes, o.digest
         FROM instances i JOIN series e ON e.series_no = i.series_no JOIN studies s ON s.study_no = e.study_no
         JOIN objects o ON o.entry_id = i.entry_id
         WHERE i.tenant = ? AND i.instance_uid = ? AND i.state = 0
@@ -58,6 +60,7 @@ export class InstanceQueries {
       id: idOfBytes(row.entry_id),
       studyUid: row.study_uid,
       seriesUid: row.series_uid,
+      classUid: row.class_uid,
       syntaxUid: row.syntax_uid,
       rank: row.item_rank,
       shown: row.shown === 1,

@@ -14,6 +14,8 @@ import {
   type PackId,
   type RecordId,
   recordIdText,
+  sameRecord,
+  sha256,
 } from '../base/index.ts';
 import { inlineBytesMax, type SharedMemory } from '../codec/index.ts';
 import type { DiskFile } from '../disk/index.ts';
@@ -154,6 +156,41 @@ export class RecordReader {
     }
     const where = named ? 'every copy is damaged' : 'no index that names it is left';
     throw new ArchiveError('RECORD_LOST', `record ${recordIdText(id)} of pack ${packs.join(', ')} is lost: ${where}`);
+  }
+
+  /** On how many disks a record was just now read back from its medium, past the page cache, and found whole. RECORD_UNKNOWN. */
+  async countGoodCopies(id: RecordId): Promise<number> {
+    const good = new Set<DiskId>();
+    let named = false;
+    const look = async (disk: DiskId, row: IndexRow, file: DiskFile): Promise<void> => {
+      try {
+        const record = splitRecord((await file.readUncached(row.offset, row.sizeBytes)).bytes);
+        const whole = bytesEqual(sha256(record.body), record.head.bodyDigest);
+        if (whole && sameRecord(record.head.id, id)) good.add(disk);
+      } catch (error) {
+        if (!isCopyFault(error)) throw error;
+      }
+    };
+    for (const pack of this.#livePacks()) {
+      const row = pack.index.find(id);
+      if (row === undefined) continue;
+      named = true;
+      for (const mirror of pack.mirrors) if (mirror.good) await look(mirror.store.id, row, mirror.file);
+    }
+    for (const { pack } of await this.#register.runsWith(id)) {
+      const row = await this.#rowOf(pack, id).catch(() => undefined);
+      if (row === undefined) continue;
+      named = true;
+      for (const { disk, kind } of await this.#register.placementsOf(pack)) {
+        if (kind !== 'pack') continue;
+        const reading = this.#shelf.withFile(disk, pack, 'pack', (file) => look(disk, row, file));
+        await reading.catch((error: unknown) => {
+          if (!isCopyFault(error)) throw error;
+        });
+      }
+    }
+    if (!named) throw new ArchiveError('RECORD_UNKNOWN', `no pack is known to hold record ${recordIdText(id)}`);
+    return good.size;
   }
 
   /** Forgets what was decoded of a pack that was replaced or removed. */

@@ -18,10 +18,11 @@ import {
   negotiate,
   type TlsServerOptions,
 } from '../../dicom/index.ts';
+import { CommitmentReports } from './commitment-service.ts';
 import { answerFind } from './find-service.ts';
 import { answerGet, answerMove } from './retrieve-service.ts';
 import type { Served } from './served.ts';
-import { queryClass, servedClasses, verification } from './sop-classes.ts';
+import { queryClass, servedClasses, storageCommitment, verification } from './sop-classes.ts';
 import { answerStore } from './store-service.ts';
 
 export type DimseOptions = {
@@ -43,6 +44,12 @@ const stopMsMax = 5000;
 /** DATA_LOCKED when the port is taken. */
 export async function openDimse(options: DimseOptions): Promise<DimseDoor> {
   const admitted = new WeakMap<IncomingRequest, { entity: ApplicationEntity; tenant: TenantId }>();
+  const reports = new CommitmentReports({
+    archive: options.archive,
+    title: options.title,
+    clock: options.clock,
+    onFault: (error) => options.onFault('storage commitment', error),
+  });
   const server = await listenAssociations({
     host: options.host,
     port: options.port,
@@ -51,11 +58,14 @@ export async function openDimse(options: DimseOptions): Promise<DimseDoor> {
     decide: (request, counts) => decide(request, counts, options, admitted),
     serve: async (association, request) => {
       const who = admitted.get(request);
-      if (who !== undefined) await serve(association, who, options);
+      if (who !== undefined) await serve(association, who, options, reports);
     },
     onFault: (error) => options.onFault('association', error),
   });
-  return { host: options.host, port: server.address.port, close: () => server.close(stopMsMax) };
+  const close = async (): Promise<void> => {
+    await Promise.all([server.close(stopMsMax), reports.close()]);
+  };
+  return { host: options.host, port: server.address.port, close };
 }
 
 async function decide(
@@ -96,6 +106,7 @@ async function serve(
   association: Association,
   who: { entity: ApplicationEntity; tenant: TenantId },
   options: DimseOptions,
+  reports: CommitmentReports,
 ): Promise<void> {
   for await (const message of association.messages()) {
     const served: Served = {
@@ -105,11 +116,16 @@ async function serve(
       clock: options.clock,
       ...who,
     };
-    await answer(message, served, options);
+    await answer(message, served, options, reports);
   }
 }
 
-async function answer(message: IncomingMessage, served: Served, options: DimseOptions): Promise<void> {
+async function answer(
+  message: IncomingMessage,
+  served: Served,
+  options: DimseOptions,
+  reports: CommitmentReports,
+): Promise<void> {
   const { entity } = served;
   const may = (right: ApplicationEntity['may'][number]): boolean => entity.may.includes(right);
   const { abstractSyntax } = message.context;
@@ -125,6 +141,8 @@ async function answer(message: IncomingMessage, served: Served, options: DimseOp
     return may('retrieve') ? answerMove(message, served, fault('C-MOVE')) : refuse(message);
   if (message.kind === 'C-GET' && kind === 'get')
     return may('retrieve') ? answerGet(message, served, fault('C-GET')) : refuse(message);
+  if (message.kind === 'N-ACTION' && abstractSyntax === storageCommitment)
+    return may('commit') ? reports.take(message, served) : refuse(message);
   return message.respond({ status: dimseStatus.unrecognizedOperation });
 }
 
