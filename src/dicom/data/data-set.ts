@@ -53,6 +53,11 @@ export class DataSet {
     return this.#elements;
   }
 
+  /** By their tags, also where the stream was odd; of equal ones in the order in which they came. */
+  inOrder(): readonly Element[] {
+    return this.#ordered ? this.#elements : this.#elements.toSorted((a, b) => a.tag - b.tag);
+  }
+
   /** Behind the last one, whatever its tag: for who reads a stream. */
   append(element: Element): void {
     const elements = this.#elements;
