@@ -79,6 +79,76 @@ test('a lost database is made again from the packs: every fact and site table, a
   assert.equal(await server.stop(), 0);
 });
 
+test('a damaged database is told, and made again from the packs whatever it was', async () => {
+  const stele = newArchive();
+  stele.file('in/a', 'content');
+  stele.file('in/b', noise(1_500_000));
+  await stele.done('put', 'in');
+  await stele.done('user', 'add', 'admin');
+  await stele.done('status');
+  const before = await dump(stele);
+  const database = stele.path('data/catalog.sqlite');
+  const whole = fs.readFileSync(database);
+  const damages: ((bytes: Buffer) => Buffer)[] = [
+    (bytes) => bytes.fill(0xa5, 0, 4096),
+    (bytes) => bytes.fill(0xa5, 4096),
+    (bytes) => bytes.fill(0, 8192, 40_960),
+    (bytes) => bytes.subarray(0, 30_000),
+    () => Buffer.from('no database at all'),
+  ];
+  for (const [index, damage] of damages.entries()) {
+    fs.writeFileSync(database, damage(Buffer.from(whole)));
+    for (const log of ['-wal', '-shm']) fs.rmSync(`${database}${log}`, { force: true });
+    const told = [await stele.run('ls', '-r', 'files/'), await stele.run('verify')];
+    assert.ok(
+      told.some((ran) => ran.code === 1 && /stele rebuild/.test(ran.err + ran.out)),
+      `damage ${index}: ${told.map((ran) => ran.err + ran.out).join('')}`,
+    );
+    await stele.done('rebuild');
+    assert.deepEqual(await dump(stele), before, `damage ${index}`);
+    assert.match((await stele.done('verify')).out, /all good/);
+  }
+  assert.deepEqual(
+    fs.readdirSync(stele.path('data')).filter((name) => name.includes('aside')),
+    [],
+  );
+});
+
+test('a rebuild that finds nothing leaves the database as it was', async () => {
+  const stele = newArchive();
+  stele.file('a', 'content');
+  await stele.done('put', 'a');
+  await stele.done('status');
+  const listed = (await stele.done('ls', '-r', 'files/', '--json')).out;
+  for (const folder of ['packs', 'footers'])
+    for (const name of fs.readdirSync(stele.path('data/disk', folder), { recursive: true, encoding: 'utf8' })) {
+      const file = stele.path('data/disk', folder, name);
+      if (fs.statSync(file).isFile()) fs.writeFileSync(file, noise(fs.statSync(file).size));
+    }
+  assert.match((await stele.run('rebuild')).err, /PACK_CORRUPT: none of the packs can be read/);
+  assert.equal((await stele.done('ls', '-r', 'files/', '--json')).out, listed);
+});
+
+test('small files of the data folder that are damaged stop nothing that can be known without them', async () => {
+  const stele = newArchive();
+  stele.file('a', 'content');
+  await stele.done('put', 'a');
+  for (const damaged of ['{"archive":', '', '[]', '{"archive":"zz","state":"complete"}']) {
+    stele.file('data/archive.json', damaged);
+    const ran = await stele.done('get', 'files/a');
+    assert.equal(ran.bytes.toString(), 'content');
+    assert.match(ran.err, /archive\.json .* was damaged and is written again/);
+    assert.equal((await stele.done('get', 'files/a')).err, '');
+  }
+  stele.file('data/setup.json', '{"secret"');
+  stele.file('data/endpoints.json', 'x');
+  const server = await stele.serve();
+  assert.match(server.out, /setup#/);
+  assert.equal(await server.stop(), 0);
+  stele.file('data/disks.json', '{"disks"');
+  assert.match((await stele.run('ls')).err, /^stele: DATA_FOREIGN: disks\.json .*\n$/);
+});
+
 test('settling keeps every version, leaves no ingest pack, and what is shredded is gone', async () => {
   const stele = newArchive();
   const contents: Record<string, Buffer> = {

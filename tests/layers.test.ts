@@ -25,7 +25,7 @@ const rules: ArrowRules = {
     { name: 'keys' },
     // A kernel lock that dies with its holder: Node has no flock, SQLite does. It is no database there.
     { name: 'disk', node: ['fs'], files: { 'src/disk/lock.ts': ['sqlite'] } },
-    { name: 'sql', node: ['sqlite'] },
+    { name: 'sql', node: ['sqlite', 'worker_threads'] }, // a whole database is checked beside the main thread
     { name: 'media', node: ['net', 'child_process'] },
     { name: 'vault' },
     { name: 'catalog', never: ['vault'] },

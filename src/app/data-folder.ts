@@ -51,15 +51,44 @@ export class DataFolder {
     return path.join(this.folder, 'catalog.sqlite');
   }
 
-  async archive(): Promise<ArchiveFile | undefined> {
+  /**
+   * Sets the embedded database aside, whole or damaged, so that one can be made from nothing: `bringBack` undoes it, `letGo` makes it final; whichever
+   * comes first counts. What a crash leaves aside goes with the next `letGo`.
+   */
+  setDatabaseAside(): { readonly bringBack: () => void; readonly letGo: () => void } {
+    const aside = `${this.databaseFile}.aside`;
+    const parts = ['', '-wal', '-shm'];
+    const remove = (file: string): void => {
+      for (const part of parts) fs.rmSync(`${file}${part}`, { force: true });
+    };
+    const move = (from: string, to: string, order: readonly string[]): void => {
+      for (const part of order) if (fs.existsSync(`${from}${part}`)) fs.renameSync(`${from}${part}`, `${to}${part}`);
+    };
+    remove(aside);
+    // The file goes first and comes back last: it never lies in its place without its log, which would make it an older one.
+    move(this.databaseFile, aside, parts);
+    let isOpen = true;
+    return {
+      bringBack: () => {
+        if (!isOpen) return;
+        isOpen = false;
+        if (!fs.existsSync(aside)) return;
+        remove(this.databaseFile);
+        move(aside, this.databaseFile, parts.toReversed());
+      },
+      letGo: () => {
+        isOpen = false;
+        remove(aside);
+      },
+    };
+  }
+
+  /** `damaged`: it is there and says nothing; the disks know the archive as well. */
+  async archive(): Promise<ArchiveFile | 'damaged' | undefined> {
     const json = await this.#read('archive.json');
-    if (json === undefined) return undefined;
+    if (json === undefined || json === 'damaged') return json;
     const { archive, state } = json;
-    if (typeof archive !== 'string' || !isHex128(archive)) {
-      throw new ArchiveError('DATA_FOREIGN', 'archive.json of the data folder is not in its form', {
-        hint: 'restore that file, or remove it: the disks know the archive as well',
-      });
-    }
+    if (typeof archive !== 'string' || !isHex128(archive)) return 'damaged';
     return { archive: archiveId(archive), state: state === 'new' ? 'new' : 'complete' };
   }
 
@@ -69,7 +98,7 @@ export class DataFolder {
 
   /** Disks added by `stele disk add`, beside those that are configured. */
   async addedDisks(): Promise<DiskSetting[]> {
-    const json = await this.#read('disks.json');
+    const json = await this.#disksFile();
     return json === undefined ? [] : disksIn(json);
   }
 
@@ -79,7 +108,7 @@ export class DataFolder {
 
   /** Ids of disks that left the archive: they do not come back by being listed. */
   async retiredDisks(): Promise<string[]> {
-    const json = await this.#read('disks.json');
+    const json = await this.#disksFile();
     return Array.isArray(json?.['retired']) ? (json['retired'] as unknown[]).map(String) : [];
   }
 
@@ -87,10 +116,18 @@ export class DataFolder {
     await this.#write('disks.json', { disks: await this.addedDisks(), retired });
   }
 
-  /** The link of a first start, kept so that a restart before it was used shows the same. */
+  async #disksFile(): Promise<Record<string, unknown> | undefined> {
+    const json = await this.#read('disks.json');
+    if (json !== 'damaged') return json;
+    throw new ArchiveError('DATA_FOREIGN', 'disks.json of the data folder is damaged', {
+      hint: 'restore that file, or remove it and list its disks in the configuration',
+    });
+  }
+
+  /** The link of a first start, kept so that a restart before it was used shows the same; one that is damaged is as good as none. */
   async setupSecret(): Promise<string | undefined> {
     const json = await this.#read('setup.json');
-    return typeof json?.['secret'] === 'string' ? json['secret'] : undefined;
+    return json !== 'damaged' && typeof json?.['secret'] === 'string' ? json['secret'] : undefined;
   }
 
   async setSetupSecret(secret: string | undefined): Promise<void> {
@@ -108,18 +145,15 @@ export class DataFolder {
     await this.#lock.release();
   }
 
-  async #read(name: string): Promise<Record<string, unknown> | undefined> {
+  async #read(name: string): Promise<Record<string, unknown> | 'damaged' | undefined> {
     const bytes = await this.#disk.readWhole(name, fileSizeBytesMax);
     if (bytes === undefined) return undefined;
     try {
       const json: unknown = JSON.parse(utf8Text(bytes) ?? '');
-      if (typeof json === 'object' && json !== null) return json as Record<string, unknown>;
+      return typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : 'damaged';
     } catch {
-      // One error for both: the parser's message would quote the file.
+      return 'damaged';
     }
-    throw new ArchiveError('DATA_FOREIGN', `${name} of the data folder is not JSON`, {
-      hint: 'restore that file from a copy',
-    });
   }
 
   async #write(name: string, json: Readonly<Record<string, unknown>>): Promise<void> {

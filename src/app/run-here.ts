@@ -3,7 +3,7 @@
 // Invariants: the archive is opened when the command first asks for it, and only then; it is closed however the command ends, before the exit
 // code is known; what the start has to say goes to standard error.
 
-import { ArchiveError, assert } from '../base/index.ts';
+import { assert } from '../base/index.ts';
 import type { Command, Flags, RebuildReport } from './command.ts';
 import { type Running, type StartOptions, start } from './running.ts';
 import type { Settings } from './settings.ts';
@@ -56,9 +56,6 @@ export async function runHere({ command, args, flags, secret, settings, terminal
 
 export function rebuildReport(running: Running): RebuildReport {
   const { notes } = running;
-  if (running.report.packCount === 0 && notes.unreadable.length > 0) {
-    throw new ArchiveError('PACK_CORRUPT', `none of the packs can be read: ${notes.unreadable[0] ?? ''}`);
-  }
   return {
     packCount: notes.recoveredPacks,
     factCount: notes.recoveredFacts,

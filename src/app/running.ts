@@ -93,7 +93,8 @@ export async function start(options: StartOptions): Promise<Running> {
   try {
     return await startWith(options, undo);
   } catch (error) {
-    await undo.run();
+    // What made it fail is told, and not what failed after it.
+    await undo.run().catch(() => undefined);
     throw error;
   }
 }
@@ -121,6 +122,10 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   const live = await takeKeyring(stores, { archive, isNew, random, settings, keyExport: options.keyExport, say });
   if (isNew) await data.setArchive({ archive, state: 'complete' });
 
+  // A rebuild leans on nothing of the old database, which may be what is damaged.
+  const isAside = options.rebuild !== undefined && settings.databaseUrl === undefined;
+  const old = isAside ? data.setDatabaseAside() : undefined;
+  undo.add(async () => old?.bringBack());
   const sql = await openSql(settings.databaseUrl ?? data.databaseFile);
   undo.add(() => sql.close());
   await migrate(sql, [...vaultMigrations, ...catalogMigrations, ...flowMigrations, ...archiveMigrations]);
@@ -192,6 +197,10 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     if (event.kind === 'pack-sealed') void mark().catch(() => undefined);
   };
   const upkeep = new Upkeep({ vault, catalog, keys: live, sql, clock, settings, say });
+  if (options.rebuild !== undefined && report.packCount === 0 && notes.unreadable.length > 0) {
+    throw new ArchiveError('PACK_CORRUPT', `none of the packs can be read: ${notes.unreadable[0] ?? ''}`);
+  }
+  old?.letGo();
   const archiveFacade = new Archive({
     id: archive,
     vault,
@@ -232,10 +241,13 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     addDisk,
     retireDisk: (label) => retireDisk(label, { data, disks, vault, copies: settings.copies }),
     close: async () => {
-      await upkeep.stop();
-      await vault.close();
-      await sql.checkpoint().catch(() => undefined);
-      await undo.run();
+      try {
+        await upkeep.stop();
+        await vault.close();
+        await sql.checkpoint().catch(() => undefined);
+      } finally {
+        await undo.run();
+      }
     },
   };
 }

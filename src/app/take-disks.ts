@@ -41,19 +41,31 @@ export async function takeDisks(
   parts: TakeParts,
   undo: Undo,
 ): Promise<{ disks: OpenDisk[]; archive: ArchiveId; isNew: boolean }> {
-  const noted = await data.archive();
+  const file = await data.archive();
+  const noted = file === 'damaged' ? undefined : file;
   const disks: OpenDisk[] = [];
   const listed = allDisks(settings, await data.addedDisks());
   checkCopies(settings, listed.length);
   for (const setting of listed) {
-    const each = await openDisk(setting, { make: noted?.state !== 'complete' && isDefaultDisk(setting, data) });
+    const make = (file === undefined || noted?.state === 'new') && isDefaultDisk(setting, data);
+    const each = await openDisk(setting, { make });
     if (each.lock !== undefined) undo.add(() => each.lock?.release() ?? Promise.resolve());
     disks.push(each);
   }
   const found = await archiveOf(disks);
   if (noted !== undefined && found !== undefined && noted.archive !== found) {
-    throw new ArchiveError('DATA_FOREIGN', 'the disks belong to another archive than the data folder');
+    throw new ArchiveError('DATA_FOREIGN', 'the disks belong to another archive than the data folder', {
+      hint: 'check the configuration; if these are its disks, remove archive.json: it is written again',
+    });
   }
+  if (file === 'damaged' && found === undefined)
+    throw new ArchiveError(
+      'DATA_FOREIGN',
+      'archive.json of the data folder is damaged, and no disk that is there knows more',
+      {
+        hint: 'attach the disks of this archive, or restore that file',
+      },
+    );
   const isNew = noted === undefined ? found === undefined : noted.state === 'new';
   const archive = found ?? noted?.archive ?? archiveId(randomId(parts.random));
   if (isNew) {
@@ -70,7 +82,10 @@ export async function takeDisks(
     }
     await data.setArchive({ archive, state: 'new' });
     parts.say(`setting up a new archive on ${disks.length === 1 ? 'one disk' : `${disks.length} disks`}`);
-  } else if (noted === undefined) await data.setArchive({ archive, state: 'complete' });
+  } else if (noted === undefined) {
+    if (file === 'damaged') parts.say('archive.json of the data folder was damaged and is written again');
+    await data.setArchive({ archive, state: 'complete' });
+  }
   const retired = await data.retiredDisks();
   for (const each of disks)
     await joinOrEnrol(each, {

@@ -8,7 +8,16 @@ export class Undo {
     this.#steps.push(step);
   }
 
+  /** Takes every step, whatever becomes of the others; throws the first failure when all were taken. */
   async run(): Promise<void> {
-    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step();
+    let failure: { readonly error: unknown } | undefined;
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
+      try {
+        await step();
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+    if (failure !== undefined) throw failure.error;
   }
 }

@@ -28,6 +28,7 @@ function listening(sql: Sql, asked: Map<string, readonly SqlValue[]>): Sql {
     transaction: (work) => sql.transaction(work),
     filling: (work) => sql.filling(work),
     checkpoint: () => sql.checkpoint(),
+    check: () => sql.check(),
     close: () => sql.close(),
   };
 }

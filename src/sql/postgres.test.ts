@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type PostgresStart, startPostgres } from '../../tests/support/postgres.ts';
 import { isArchiveError } from '../base/index.ts';
+import { insertShape } from './insert-shape.ts';
 import { openSql } from './open-sql.ts';
 import { openPostgres } from './postgres.ts';
-import { insertShape } from './insert-shape.ts';
 import { numbered } from './postgres-statements.ts';
 import { sqlConformance } from './sql-conformance.ts';
 

@@ -290,6 +290,11 @@ class PostgresSql implements Sql {
     return work();
   }
 
+  async check(): Promise<'good' | 'damaged'> {
+    await this.all('SELECT 1 AS one');
+    return 'good';
+  }
+
   async checkpoint(): Promise<void> {
     await this.transaction(async (tx) => {
       await tx.run('SET LOCAL synchronous_commit = on');

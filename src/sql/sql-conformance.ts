@@ -308,6 +308,10 @@ export function sqlConformance(label: string, openEmpty: OpenEmpty): void {
     assert.deepEqual(await dumpTables(sql, [notesTable], ['site']), {});
   });
 
+  it('a check of what is whole says so', async (sql) => {
+    assert.equal(await sql.check(), 'good');
+  });
+
   it('checkpoint and close may be repeated, and a closed database says so', async (sql) => {
     await sql.run(insert, ['a', null, 0]);
     await sql.checkpoint();

@@ -14,7 +14,7 @@ function cause(code: string, statement: string): Error {
   return new Error(`${code}: ${text.length > statementTextMax ? `${text.slice(0, statementTextMax)} ...` : text}`);
 }
 
-const rebuildHint = 'the file is damaged or no database of ours: move it away, then run: stele rebuild';
+const rebuildHint = 'the file is damaged, or no database of ours; packs are not touched, run: stele rebuild';
 
 type SqliteFault = { code?: unknown; errcode?: unknown; errstr?: unknown };
 

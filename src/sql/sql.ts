@@ -62,6 +62,12 @@ export interface Sql extends SqlTx {
   /** Everything committed before the call is durable when it resolves. Safe to repeat and to call at any time outside a transaction. */
   checkpoint(): Promise<void>;
 
+  /**
+   * Reads the whole of the database's file and says whether it is as it should be; others go on meanwhile. PostgreSQL minds its own files: there it
+   * only answers that it is there.
+   */
+  check(): Promise<'good' | 'damaged'>;
+
   /** Waits for the transaction under way, then closes. Safe to repeat. */
   close(): Promise<void>;
 }

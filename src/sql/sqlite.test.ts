@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -29,6 +29,22 @@ test('a file that is no database is refused with a hint to rebuild', async () =>
   const error: unknown = await openSql(file).catch((caught: unknown) => caught);
   assert.ok(isArchiveError(error, 'DATABASE_FAILED'));
   assert.match(error.hint, /stele rebuild/);
+});
+
+test('a check reads the whole file, and finds a page that is not what it was', async () => {
+  const file = newPath();
+  const sql = await openSql(file);
+  await sql.run('CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT) STRICT');
+  const rows = Array.from({ length: 5000 }, (_, index) => [index, `text ${index}`]);
+  await sql.many('INSERT INTO t (a, b) VALUES (?, ?)', rows);
+  assert.equal(await sql.check(), 'good');
+  await sql.close();
+  const bytes = await readFile(file);
+  bytes.fill(0xa5, bytes.byteLength - 8192, bytes.byteLength - 4096);
+  await writeFile(file, bytes);
+  const again = await openSql(file);
+  assert.equal(await again.check(), 'damaged');
+  await again.close();
 });
 
 test('a missing folder is an error with a hint, not a crash', async () => {

@@ -9,6 +9,7 @@
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { ArchiveError, AssertionFault, assert } from '../base/index.ts';
+import { checkSqlite } from './check-sqlite.ts';
 import { insertOfRows, insertShape } from './insert-shape.ts';
 import type { QueryBuilder } from './query-builder.ts';
 import { queryBuilder } from './query-builder.ts';
@@ -213,6 +214,7 @@ class SqliteTransaction implements SqlTransaction {
 
 class SqliteSql implements Sql {
   readonly dialect = 'sqlite';
+  readonly #path: string;
   readonly #writer: SqliteConnection;
   readonly #reader: SqliteConnection;
   readonly #turns = new Turns();
@@ -220,7 +222,8 @@ class SqliteSql implements Sql {
   #state: 'open' | 'closing' | 'closed' = 'open';
   #walPagesMax = walPagesMax;
 
-  constructor(writer: SqliteConnection, reader: SqliteConnection) {
+  constructor(path: string, writer: SqliteConnection, reader: SqliteConnection) {
+    this.#path = path;
     this.#writer = writer;
     this.#reader = reader;
   }
@@ -324,6 +327,11 @@ class SqliteSql implements Sql {
     });
   }
 
+  async check(): Promise<'good' | 'damaged'> {
+    this.#refuseClosed();
+    return await checkSqlite(this.#path);
+  }
+
   async close(): Promise<void> {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
@@ -376,7 +384,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Sql> {
   const writer = connect(options.path, { readOnly: false, cacheBytes });
   try {
     const reader = connect(options.path, { readOnly: true, cacheBytes: cacheBytes / 4 });
-    return new SqliteSql(writer, reader);
+    return new SqliteSql(options.path, writer, reader);
   } catch (error) {
     writer.close();
     throw error;

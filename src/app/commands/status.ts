@@ -83,7 +83,7 @@ function counting(run: CommandRun, word: string): { pace: Pace; done: () => numb
 export const verify = defineCommand({
   name: 'verify',
   usage: '[PACK...] [--repair] [--since DAYS]',
-  says: 'read every copy back from its medium and check every byte',
+  says: 'read every copy back from its medium and check every byte, and the database',
   args: { least: 0, most: 10_000 },
   flags: {
     repair: { type: 'boolean', says: 'mend what is bad, then verify that' },
@@ -100,7 +100,7 @@ export const verify = defineCommand({
       if (!isHex128(arg)) throw new ArchiveError('ARGUMENT_INVALID', `"${arg}" is no pack: 32 hex digits`);
     if (since !== undefined && args.length > 0)
       throw new ArchiveError('ARGUMENT_INVALID', '--since is for all packs, not for some');
-    const { archive, clock } = await run.running();
+    const { archive, clock, sql } = await run.running();
     await archive.sealOpen('all');
     const { pace, done } = counting(run, 'read back');
     const reports =
@@ -123,12 +123,16 @@ export const verify = defineCommand({
     if (cached) terminal.note('stele: this file system has no way past its cache: the medium itself was not proven');
     let left = bad;
     if (bad > 0 && flags['repair'] === true) left = await repairAll(run);
-    if (json) terminal.out(JSON.stringify({ summary: { copies, bad, left, bytes: done() } }));
+    const isAll = args.length === 0 && since === undefined;
+    const database = isAll ? await sql.check() : undefined;
+    if (json) terminal.out(JSON.stringify({ summary: { copies, bad, left, bytes: done(), database } }));
     else
       terminal.out(
         `${copies} copies, ${sizeText(done())} read back, ${bad === 0 ? 'all good' : `${bad} bad`}${bad > 0 && flags['repair'] === true ? `, ${left} left bad` : ''}`,
       );
-    return left > 0 ? 1 : 0;
+    if (database === 'damaged' && !json)
+      terminal.out('! the database is damaged, the packs are not: run: stele rebuild');
+    return left > 0 || database === 'damaged' ? 1 : 0;
   },
 });
 
