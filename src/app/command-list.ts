@@ -6,6 +6,7 @@ import { get } from './commands/get.ts';
 import { configCheck, diskAdd, diskList, diskRetire, version } from './commands/house.ts';
 import { keysExport, keysImport, keysShred, keysStatus } from './commands/keys.ts';
 import { ls, rm, where } from './commands/ls.ts';
+import { echo, find, send } from './commands/peers.ts';
 import { tokenCreate, tokenList, tokenRevoke, userAdd, userList, userPassword } from './commands/people.ts';
 import { put } from './commands/put.ts';
 import { rebuild, repair, settle, status, verify } from './commands/status.ts';
@@ -36,6 +37,9 @@ export const commands: readonly Command[] = [
   tokenCreate,
   tokenList,
   tokenRevoke,
+  echo,
+  find,
+  send,
   aeList,
   aeSet,
   aeRemove,

@@ -3,7 +3,7 @@
 // Invariant: while something is still to be sent the asker hears at least every `tellMs`, also while one large instance is on its way.
 
 import type { Clock } from '../../base/index.ts';
-import { dimseStatus, type IncomingMessage } from '../../dicom/index.ts';
+import { dimseStatus, type IncomingMessage, statusClass } from '../../dicom/index.ts';
 
 const tellMs = 4000;
 const tellAtMostMs = 500;
@@ -32,16 +32,12 @@ export class RetrieveProgress {
     return { remaining, completed: this.#completed, failed, warning: this.#warned };
   }
 
-  completed(): void {
-    this.#completed += 1;
-  }
-
-  warned(): void {
-    this.#warned += 1;
-  }
-
-  failed(instanceUid: string): void {
-    this.failedUids.push(instanceUid);
+  /** One more was tried; without a status it could not be sent. */
+  sent(instanceUid: string, status: number | undefined): void {
+    const outcome = status === undefined ? 'failure' : statusClass(status);
+    if (outcome === 'success') this.#completed += 1;
+    else if (outcome === 'warning') this.#warned += 1;
+    else this.failedUids.push(instanceUid);
   }
 
   /** Tells the counts unless that was done a moment ago. */

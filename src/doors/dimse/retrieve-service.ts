@@ -1,30 +1,25 @@
 // C-MOVE and C-GET: what an identifier names is sent, to the destination or back over the same association, and the asker is told how it goes.
 //
 // Invariants: a destination that is not in the table is A801 and nothing is sent; an answer with the counts goes out at least every few seconds; what could
-// not be sent is named in the final answer; a cancelled retrieval stops between two instances. Objects are read ahead of the one that is being
-// sent, a few and small ones only.
-// Left out on purpose: trying again. Whoever asked can, and forwarding has a queue of its own.
+// not be sent is named in the final answer; a cancelled retrieval stops between two instances.
+// Left out on purpose: how instances are sent (send-instances.ts).
 
 import type { Answer } from '../../archive/index.ts';
 import { ArchiveError } from '../../base/index.ts';
 import {
-  type Association,
-  cStore,
   DataSet,
   dimseStatus,
   encodeDataSet,
   gatheredBytesMax,
   type IncomingMessage,
-  openAssociation,
-  planContexts,
-  statusClass,
   tags,
   transferSyntaxOf,
 } from '../../dicom/index.ts';
 import { queryFailure } from './dimse-statuses.ts';
 import { type Identifier, queryOf, readIdentifier } from './identifiers.ts';
-import { type Outgoing, readAhead, type SentInstance } from './read-ahead.ts';
+import type { SentInstance } from './read-ahead.ts';
 import { RetrieveProgress } from './retrieve-progress.ts';
+import { type Sending, sendOver, sendToEntity } from './send-instances.ts';
 import type { Served } from './served.ts';
 import { queryClass } from './sop-classes.ts';
 
@@ -33,51 +28,18 @@ const instancesMax = 100_000;
 /** What is asked of a found instance: nothing but its names, which every row has. */
 const nothingMore: readonly number[] = [];
 
-type Sender = { readonly association: Association; readonly takes: (sopClass: string) => readonly string[] };
-
 export async function answerMove(
   message: IncomingMessage,
   served: Served,
   onFault: (error: unknown) => void,
 ): Promise<void> {
   await retrieve(message, served, onFault, async (instances, progress) => {
-    const title = message.command.moveDestination?.trim() ?? '';
-    const destination = await served.archive.entities.get(title);
-    if (destination?.host === undefined || destination.port === undefined) return 'destination-unknown';
-    const plans = planContexts(
-      instances.map((each) => ({ abstractSyntax: each.classUid, transferSyntax: each.syntaxUid })),
-    );
-    const { calling } = served.association.facts;
-    const moveOriginator = { title: calling.trim(), messageId: message.messageId };
-    for (const contexts of plans) {
-      const classes = new Set(contexts.map((context) => context.abstractSyntax));
-      const mine = instances.filter((each) => classes.has(each.classUid));
-      if (message.cancelled !== undefined) return 'done';
-      let association: Association;
-      try {
-        association = await openAssociation({
-          host: destination.host,
-          port: destination.port,
-          ...(destination.tls ? { tls: {} } : {}),
-          calling: served.title,
-          called: destination.title,
-          contexts,
-          clock: served.clock,
-          signal: message.signal,
-        });
-      } catch (error) {
-        if (!(error instanceof ArchiveError)) throw error;
-        for (const each of mine) progress.failed(each.instanceUid);
-        continue;
-      }
-      try {
-        await sendAll(mine, senderOn(association), { message, served, progress, moveOriginator });
-        await association.release();
-      } catch (error) {
-        association.abort();
-        if (!(error instanceof ArchiveError)) throw error;
-      }
-    }
+    const { archive, association, title, clock } = served;
+    const entity = await archive.entities.get(message.command.moveDestination?.trim() ?? '');
+    if (entity?.host === undefined || entity.port === undefined) return 'destination-unknown';
+    const moveOriginator = { title: association.facts.calling.trim(), messageId: message.messageId };
+    const sending = { ...sendingOf(message, served, instances, progress), moveOriginator };
+    await sendToEntity(sending, { entity, title, clock, signal: message.signal });
     return 'done';
   });
 }
@@ -88,21 +50,24 @@ export async function answerGet(
   onFault: (error: unknown) => void,
 ): Promise<void> {
   await retrieve(message, served, onFault, async (instances, progress) => {
-    await sendAll(instances, senderOn(served.association), { message, served, progress, moveOriginator: undefined });
+    await sendOver(served.association, sendingOf(message, served, instances, progress));
     return 'done';
   });
 }
 
-/** The syntaxes in which a peer takes a class from us, in the order of the contexts. */
-function senderOn(association: Association): Sender {
-  const syntaxes = new Map<string, string[]>();
-  for (const context of association.facts.contexts.values()) {
-    if (!context.isUser) continue;
-    const known = syntaxes.get(context.abstractSyntax) ?? [];
-    syntaxes.set(context.abstractSyntax, known);
-    known.push(context.transferSyntax);
-  }
-  return { association, takes: (sopClass) => syntaxes.get(sopClass) ?? [] };
+function sendingOf(
+  message: IncomingMessage,
+  { archive }: Served,
+  instances: readonly SentInstance[],
+  progress: RetrieveProgress,
+): Sending {
+  return {
+    archive,
+    instances,
+    isStopped: () => message.cancelled !== undefined,
+    beforeEach: () => progress.tellNowAndThen(),
+    onSent: (instance, status) => progress.sent(instance.instanceUid, status),
+  };
 }
 
 async function retrieve(
@@ -177,60 +142,4 @@ async function instancesOf(identifier: Identifier, { archive, tenant }: Served):
       throw new ArchiveError('LIMIT_EXCEEDED', `a retrieval names at most ${instancesMax} instances`);
   }
   return instances;
-}
-
-async function sendAll(
-  instances: readonly SentInstance[],
-  sender: Sender,
-  parts: {
-    message: IncomingMessage;
-    served: Served;
-    progress: RetrieveProgress;
-    moveOriginator: { title: string; messageId: number } | undefined;
-  },
-): Promise<void> {
-  const { message, served, progress, moveOriginator } = parts;
-  const { association } = sender;
-  const outputs = readAhead(instances, served.archive, (each) => sender.takes(each.classUid));
-  let sent = 0;
-  try {
-    for await (const outgoing of outputs) {
-      if (message.cancelled !== undefined) return;
-      const { instance } = outgoing;
-      sent += 1;
-      await progress.tellNowAndThen();
-      const status = await sendOne(outgoing, association, moveOriginator);
-      if (status === undefined || statusClass(status) === 'failure') progress.failed(instance.instanceUid);
-      else if (statusClass(status) === 'warning') progress.warned();
-      else progress.completed();
-    }
-  } catch (error) {
-    // The peer has gone in the middle: what was not sent has failed.
-    for (const each of instances.slice(Math.max(0, sent - 1))) progress.failed(each.instanceUid);
-    throw error;
-  }
-}
-
-/** The peer's status; undefined when the instance cannot be read, or in nothing that the peer takes. */
-async function sendOne(
-  { instance, output }: Outgoing,
-  association: Association,
-  moveOriginator: { title: string; messageId: number } | undefined,
-): Promise<number | undefined> {
-  if (output === undefined) return undefined;
-  const context = association.contextFor(instance.classUid, output.syntax);
-  if (context === undefined) return undefined;
-  try {
-    const { status } = await cStore(association, {
-      sopClass: instance.classUid,
-      sopInstance: instance.instanceUid,
-      context,
-      data: output.pieces,
-      moveOriginator,
-    });
-    return status;
-  } catch (error) {
-    if (association.endError !== undefined || !(error instanceof ArchiveError)) throw error;
-    return undefined;
-  }
 }
