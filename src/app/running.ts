@@ -11,6 +11,7 @@ import {
   Applier,
   Archive,
   archiveMigrations,
+  Commitments,
   Instances,
   KeyKeeper,
   Objects,
@@ -179,6 +180,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   const accounts = new Accounts({ vault, catalog, clock, random });
   const instances = new Instances({ vault, catalog, clock, random });
   const entities = new ApplicationEntities({ accounts, catalog, sql, clock });
+  const commitments = new Commitments({ vault, catalog, accounts, clock, copies: settings.copies });
   const keys = new KeyKeeper({ live, vault, catalog, clock, random, mayShred: async () => undefined });
   const finished = await keys.finish();
   if (finished > 0) say(`finished the shredding of ${finished} groups that a crash had interrupted`);
@@ -210,6 +212,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     instances,
     studies: new Studies(catalog, (instance) => instances.header(instance)),
     entities,
+    commitments,
     accounts,
     keys,
     clock,
