@@ -61,6 +61,7 @@ function gather(changes: readonly CatalogChange[]): Map<string, GroupNews> {
       case 'patient':
       case 'series':
       case 'instance':
+      case 'rejection':
       case 'document':
         break;
     }

@@ -1,15 +1,16 @@
 // Instances of a batch: which object is which SOP instance, and how many each series and study has.
 //
-// Invariants: one row an entry, the latest wins; of the live rows of one instance UID exactly one is shown: the greatest rank, then the oldest, then
-// the least entry id; the counts and sizes of series and studies are at every commit those of the shown rows. In a usual batch every instance
+// Invariants: one row an entry, the latest wins; of the live rows of one instance UID exactly one is shown, unless a note rejects the UID: the greatest
+// rank, then the oldest, then the least entry id; the counts and sizes of series and studies are at every commit those of the shown rows. In a usual batch every instance
 // is new: one look-up for all of them, one insert a row, one addition a series.
 // Left out on purpose: whether a second object with a known UID is a case for somebody; that is decided where it is stored.
 
 import { assert, bytesOfId, hexOf } from '../base/index.ts';
 import type { SqlTx, SqlValue } from '../sql/index.ts';
 import { inList, inListMax, inValues, pieces } from '../sql/index.ts';
+import { rejectedOf } from './apply-rejections.ts';
 import { seriesNumber } from './apply-studies.ts';
-import type { InstanceChange } from './changes.ts';
+import type { InstanceChange, RejectionChange } from './changes.ts';
 import type { NumbersTx, SeriesNumber } from './numbers.ts';
 import { countValue, hybridValue, optional, sequenceValue, textValue, timeValue } from './storable.ts';
 import { latestOf, replaces } from './versions.ts';
@@ -124,26 +125,52 @@ function rowOf(numbers: NumbersTx, change: InstanceChange, seriesNo: number, sho
 }
 
 /** Writes the instances of a batch; patients, studies and series of the batch are in already, or become stubs. */
-export async function applyInstances(tx: SqlTx, numbers: NumbersTx, changes: readonly InstanceChange[]): Promise<void> {
+export async function applyInstances(
+  tx: SqlTx,
+  numbers: NumbersTx,
+  changes: readonly InstanceChange[],
+  rejections: readonly RejectionChange[],
+): Promise<void> {
   const latest = latestOf(changes, (change) => change.id);
-  const byTenant = Map.groupBy(latest, (change) => change.tenant);
   const news = new CountNews();
-  for (const [tenant, all] of byTenant) {
-    const byUid = Map.groupBy(all, (change) => textValue(change.instanceUid));
-    const found = await findRows(tx, tenant, [...byUid.keys()]);
+  for (const tenant of new Set([...latest, ...rejections].map((change) => change.tenant))) {
+    const mine = latest.filter((change) => change.tenant === tenant);
+    const byUid = Map.groupBy(mine, (change) => textValue(change.instanceUid));
+    // What is rejected now may have been shown until now.
+    for (const rejection of rejections) {
+      if (rejection.tenant !== tenant) continue;
+      for (const uid of rejection.instanceUids.map(textValue)) if (!byUid.has(uid)) byUid.set(uid, []);
+    }
+    const uids = [...byUid.keys()];
+    const found = await findRows(tx, tenant, uids);
+    const rejected = await rejectedOf(tx, tenant, uids);
     const fresh: SqlValue[][] = [];
     for (const [uid, same] of byUid) {
       const rows = found.get(uid);
       const [only] = same;
-      if (rows === undefined && same.length === 1 && only?.state === 'live') {
+      if (rows === undefined && same.length === 1 && only?.state === 'live' && !rejected.has(uid)) {
         const series = await seriesNumber(tx, numbers, only);
         fresh.push(rowOf(numbers, only, series.no, true));
         news.add(series, only.sizeBytes, 1);
-      } else await applyRivals(tx, numbers, same, rows ?? [], news);
+      } else await applyRivals(tx, numbers, { changes: same, rows: rows ?? [], rejected: rejected.has(uid), news });
     }
     await tx.many(insertInstance, fresh);
   }
   await news.apply(tx);
+  await applyCases(tx, numbers, latest);
+}
+
+const insertCase = 'INSERT INTO quality_cases (series_no, kind) VALUES (?, ?) ON CONFLICT (series_no, kind) DO NOTHING';
+
+async function applyCases(tx: SqlTx, numbers: NumbersTx, changes: readonly InstanceChange[]): Promise<void> {
+  const rows = new Map<string, SqlValue[]>();
+  for (const change of changes) {
+    for (const kind of change.odd ?? []) {
+      const { no } = await seriesNumber(tx, numbers, change);
+      rows.set(`${no}/${kind}`, [no, textValue(kind)]);
+    }
+  }
+  await tx.many(insertCase, [...rows.values()]);
 }
 
 async function findRows(tx: SqlTx, tenant: number, uids: readonly string[]): Promise<Map<string, FoundRow[]>> {
@@ -166,14 +193,18 @@ async function findRows(tx: SqlTx, tenant: number, uids: readonly string[]): Pro
   return found;
 }
 
-/** Instances of one UID where there is more than one object, or one that is no longer live. */
+/** Instances of one UID where there is more than one object, one that is no longer live, or a note that rejects them. */
 async function applyRivals(
   tx: SqlTx,
   numbers: NumbersTx,
-  changes: readonly InstanceChange[],
-  rows: readonly FoundRow[],
-  news: CountNews,
+  about: {
+    readonly changes: readonly InstanceChange[];
+    readonly rows: readonly FoundRow[];
+    readonly rejected: boolean;
+    readonly news: CountNews;
+  },
 ): Promise<void> {
+  const { changes, rows, rejected, news } = about;
   const rivals = new Map<string, Rival>();
   const before = new Map(rows.map((row) => [hexOf(row.entry_id), row]));
   for (const [id, row] of before) rivals.set(id, rivalOfRow(row));
@@ -192,7 +223,7 @@ async function applyRivals(
       live: change.state === 'live',
     });
   }
-  const shown = shownOf([...rivals.values()]);
+  const shown = rejected ? undefined : shownOf([...rivals.values()]);
   for (const row of rows) {
     if (row.shown === 1n) {
       const { series, sizeBytes } = rivalOfRow(row);

@@ -10,6 +10,7 @@ import type { SqlTx } from '../sql/index.ts';
 import { applyGroups } from './apply-groups.ts';
 import { applyInstances } from './apply-instances.ts';
 import { applyObjects } from './apply-objects.ts';
+import { applyRejections } from './apply-rejections.ts';
 import { applyBucket, applyDocument, applyExport, applyRelease, applyShred, applySite } from './apply-rows.ts';
 import { applyPatient, applySeries, applyStudy } from './apply-studies.ts';
 import type { AppliedSequence, CatalogChange, ObjectChange } from './changes.ts';
@@ -72,8 +73,10 @@ export async function applyChanges(
     const applying = applyRow(tx, numbers, change);
     if (applying !== undefined) await applying;
   }
+  const rejections = changes.filter((change) => change.kind === 'rejection');
+  await applyRejections(tx, rejections);
   const instances = changes.filter((change) => change.kind === 'instance');
-  if (instances.length > 0) await applyInstances(tx, numbers, instances);
+  if (instances.length + rejections.length > 0) await applyInstances(tx, numbers, instances, rejections);
   for (const { writer, sequence } of applied) {
     const value = sequenceValue(sequence);
     const statement = 'UPDATE writers SET applied = ? WHERE writer_no = ? AND applied < ?';
@@ -81,12 +84,13 @@ export async function applyChanges(
   }
 }
 
-/** Everything but objects, groups and instances, which go together. */
+/** Everything but objects, groups, instances and rejections, which go together. */
 function applyRow(tx: SqlTx, numbers: NumbersTx, change: CatalogChange): Promise<void> | undefined {
   switch (change.kind) {
     case 'object':
     case 'group':
     case 'instance':
+    case 'rejection':
       return undefined;
     case 'reencoded':
       return applyReencoded(tx, numbers, change);

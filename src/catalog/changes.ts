@@ -186,6 +186,18 @@ export type InstanceChange = {
   readonly createdMs: number;
   readonly rank: number;
   readonly state: 'live' | 'deleted';
+  /** What was odd about it: each kind is a quality case of its series. */
+  readonly odd?: readonly string[] | undefined;
+};
+
+/** A note rejects instances: they are not shown, whether they are there already or come later. */
+export type RejectionChange = {
+  readonly kind: 'rejection';
+  readonly version: Version;
+  readonly tenant: TenantId;
+  readonly noteUid: string;
+  readonly code: string;
+  readonly instanceUids: readonly string[];
 };
 
 /** Latest wins by tenant, family and number. */
@@ -220,6 +232,7 @@ export type CatalogChange =
   | StudyChange
   | SeriesChange
   | InstanceChange
+  | RejectionChange
   | DocumentChange;
 
 export type ChangeOf<K extends CatalogChange['kind']> = Extract<CatalogChange, { kind: K }>;

@@ -43,6 +43,10 @@ export async function forgetGroup(tx: SqlTx, group: KeyGroup): Promise<number> {
     `DELETE FROM instances WHERE series_no IN (SELECT series_no FROM series WHERE study_no IN (${studies}))`,
     [found.no],
   );
+  await tx.run(
+    `DELETE FROM quality_cases WHERE series_no IN (SELECT series_no FROM series WHERE study_no IN (${studies}))`,
+    [found.no],
+  );
   await tx.run(`DELETE FROM study_modalities WHERE study_no IN (${studies})`, [found.no]);
   await tx.run('DELETE FROM series WHERE study_no IN (SELECT study_no FROM studies WHERE group_no = ?)', [found.no]);
   await tx.run('DELETE FROM studies WHERE group_no = ?', [found.no]);

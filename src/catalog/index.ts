@@ -22,6 +22,7 @@ export type {
   PatientKey,
   ReencodedChange,
   ReencodedPair,
+  RejectionChange,
   ReleaseChange,
   SeriesChange,
   ShredChange,

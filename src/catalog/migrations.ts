@@ -139,9 +139,16 @@ export const catalogMigrations = [
         pixel_rows INTEGER, pixel_columns INTEGER, bits_allocated INTEGER, size_bytes INTEGER NOT NULL,
         head_bytes INTEGER NOT NULL, created_ms INTEGER NOT NULL, item_rank INTEGER NOT NULL, shown INTEGER NOT NULL, state INTEGER NOT NULL, ${version}
       ) STRICT`,
+      `CREATE TABLE rejections (
+        tenant INTEGER NOT NULL, instance_uid TEXT NOT NULL, note_uid TEXT NOT NULL, code TEXT NOT NULL,
+        PRIMARY KEY (tenant, instance_uid, note_uid)
+      ) WITHOUT ROWID, STRICT`,
+      `CREATE TABLE quality_cases (
+        series_no INTEGER NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (series_no, kind)
+      ) WITHOUT ROWID, STRICT`,
       'CREATE UNIQUE INDEX instances_by_entry ON instances (entry_id)',
       'CREATE INDEX instances_by_uid ON instances (tenant, instance_uid)',
-      'CREATE INDEX instances_by_series ON instances (series_no, instance_no) WHERE shown = 1',
+      'CREATE INDEX instances_by_series ON instances (series_no, shown, instance_no)',
     ],
   }),
   defineMigration({

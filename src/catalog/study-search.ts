@@ -55,6 +55,11 @@ const passedKeysMax = 11_000;
 /** The date as something to sort by and not to walk along: a planner would walk every study of the house for the few that were named. */
 const sortedDate = "(s.study_date || '')";
 
+/** What a note emptied is not found, though its row is there; what holds no instance because nobody sent one yet is. */
+const seriesShown = '(e.instance_count > 0 OR NOT EXISTS (SELECT 1 FROM instances i WHERE i.series_no = e.series_no))';
+const somethingShown = `(s.instance_count > 0 OR NOT EXISTS (
+  SELECT 1 FROM series e JOIN instances i ON i.series_no = e.series_no WHERE e.study_no = s.study_no))`;
+
 /** A study that was found: its number and its date. */
 type Place = { readonly no: number; readonly date: string };
 
@@ -199,7 +204,7 @@ export class StudySearch {
     for (const piece of pieces(numbers, inListMax)) {
       const rows = await this.#sql.all<SelectedStudy & { no: number }>(
         `SELECT s.study_no AS no, ${studyColumns} FROM studies s JOIN patients p ON p.patient_no = s.patient_no
-          JOIN key_groups g ON g.group_no = s.group_no WHERE s.study_no IN ${inList(piece.length)}`,
+          JOIN key_groups g ON g.group_no = s.group_no WHERE s.study_no IN ${inList(piece.length)} AND ${somethingShown}`,
         inValues(piece),
       );
       for (const row of rows) found.set(row.no, foundStudy(row));
@@ -213,7 +218,10 @@ export class StudySearch {
       select: `SELECT e.series_no AS no, ${seriesColumns}, ${studyColumns}`,
       from: `FROM series e JOIN studies s ON s.study_no = e.study_no JOIN patients p ON p.patient_no = s.patient_no
         JOIN key_groups g ON g.group_no = s.group_no`,
-      where: [{ text: 's.tenant = ? AND s.rec_writer_no > 0 AND e.rec_writer_no > 0', values: [search.tenant] }],
+      where: [
+        { text: 's.tenant = ? AND s.rec_writer_no > 0 AND e.rec_writer_no > 0', values: [search.tenant] },
+        { text: seriesShown, values: [] },
+      ],
       after: (cursor) => ({ text: 'e.series_no > ?', values: [cursor.no] }),
       order: 'ORDER BY e.series_no',
     });

@@ -267,6 +267,21 @@ export const catalogTables: readonly TableDeclaration[] = [
       ${toldFrom('i')}`,
   }),
   defineTable({
+    name: 'rejections',
+    room,
+    class: 'fact',
+    columns: { tenant: 'integer', instance_uid: 'text', note_uid: 'text', code: 'text' },
+    dump: 'SELECT tenant, instance_uid, note_uid, code FROM rejections',
+  }),
+  defineTable({
+    name: 'quality_cases',
+    room,
+    class: 'fact',
+    columns: { series_no: 'integer', kind: 'text' },
+    dump: `SELECT e.tenant, s.study_uid, e.series_uid, q.kind FROM quality_cases q
+      JOIN series e ON e.series_no = q.series_no JOIN studies s ON s.study_no = e.study_no`,
+  }),
+  defineTable({
     name: 'documents',
     room,
     class: 'fact',

@@ -221,7 +221,20 @@ export class TrialChanges {
       headBytes: 5,
       createdMs: 1000 + (id % 4),
       rank: random.below(3) - 1,
+      odd: id % 3 === 0 ? ['uid-form'] : undefined,
       state: pick(random, ['live', 'live', 'live', 'deleted'] as const),
+    };
+  }
+
+  rejection(): CatalogChange {
+    const random = this.#random;
+    return {
+      kind: 'rejection',
+      version: this.version(),
+      tenant: pick(random, tenants),
+      noteUid: `1.7.${random.below(2)}`,
+      code: '113037',
+      instanceUids: [`1.4.${random.below(5)}`, `1.4.${random.below(9)}`],
     };
   }
 
@@ -229,7 +242,7 @@ export class TrialChanges {
     return Array.from({ length: count }, () => {
       const kind = this.#random.below(12);
       if (kind < 6) return this.object();
-      if (kind < 8) return this.instance();
+      if (kind < 8) return this.#random.below(16) === 0 ? this.rejection() : this.instance();
       return kind < 9 ? this.reencoded() : this.other();
     });
   }

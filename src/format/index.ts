@@ -35,7 +35,7 @@ export {
   indexRowKind,
   type SequenceRun,
 } from './index-rows.ts';
-export type { AboutInstance, Attributes, InstanceFacts, InstanceShape } from './instance-facts.ts';
+export type { AboutInstance, Attributes, InstanceFacts, InstanceShape, Rejection } from './instance-facts.ts';
 export type { IndexPlace, Locator } from './locator.ts';
 export { decodeLocator, encodeLocator } from './locator.ts';
 export { checkInclusion, inclusionProof, MerkleRoot } from './merkle.ts';

@@ -38,7 +38,13 @@ export type InstanceFacts = {
   /** Which door or application entity brought it. */
   readonly source: string | undefined;
   readonly about: AboutInstance;
+  /** What was odd about the data set, in words of ours. */
+  readonly odd?: readonly string[] | undefined;
+  /** Of a rejection note (IOCM): why, and the instances that it rejects. */
+  readonly rejects?: Rejection | undefined;
 };
+
+export type Rejection = { readonly code: string; readonly instances: readonly string[] };
 
 type Json = Record<string, unknown>;
 
@@ -59,6 +65,8 @@ export function instanceJson(facts: InstanceFacts): Json {
   }
   if (facts.rank !== 0) json.rank = facts.rank;
   if (facts.source !== undefined) json.source = facts.source;
+  if (facts.odd !== undefined && facts.odd.length > 0) json.odd = facts.odd;
+  if (facts.rejects !== undefined) json.rejects = facts.rejects;
   const { patient, study, series } = facts.about;
   if (patient !== undefined || study !== undefined || series !== undefined) json.about = { patient, study, series };
   return json;
@@ -84,6 +92,8 @@ export function instanceOfJson(value: unknown): InstanceFacts | undefined {
     shape: shapeOf(value.shape),
     rank: typeof value.rank === 'number' && Number.isSafeInteger(value.rank) ? value.rank : 0,
     source: typeof value.source === 'string' ? value.source : undefined,
+    odd: textsOf(value.odd),
+    rejects: rejectionOf(value.rejects),
     about: {
       patient: attributesOf(about.patient),
       study: attributesOf(about.study),
@@ -104,6 +114,15 @@ function shapeOf(value: unknown): InstanceShape | undefined {
   if (!Array.isArray(value) || value.length !== 5 || !value.every(isCount)) return undefined;
   const [rows = 0, columns = 0, samplesPerPixel = 0, bitsAllocated = 0, planar = 0] = value as number[];
   return { rows, columns, samplesPerPixel, bitsAllocated, planar: planar === 1 };
+}
+
+function textsOf(value: unknown): string[] | undefined {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : undefined;
+}
+
+function rejectionOf(value: unknown): Rejection | undefined {
+  if (!isObject(value) || typeof value.code !== 'string') return undefined;
+  return { code: value.code, instances: textsOf(value.instances) ?? [] };
 }
 
 function attributesOf(value: unknown): Attributes | undefined {
