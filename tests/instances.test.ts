@@ -9,6 +9,7 @@ import type { StoredInstance, StoreInstance } from '../src/archive/index.ts';
 import { defaultTenant, isArchiveError, SeededRandom } from '../src/base/index.ts';
 import { tags } from '../src/dicom/index.ts';
 import {
+  elementBytes,
   explicitLittleEndian,
   implicitLittleEndian,
   type MadeInstance,
@@ -221,5 +222,57 @@ test('settling and a rebuild from packs change nothing that can be asked or read
   await running.close();
   running = await open({ rebuild: { fromMedia: false, onPack: () => undefined } });
   await check();
+  await running.close();
+});
+
+function rejectionNote(made: { instance: string; code: string; rejected: readonly string[] }): Uint8Array {
+  const item = (...elements: [number, string, string | Uint8Array][]): Uint8Array => {
+    const bytes = Buffer.concat(elements.map(([tag, vr, value]) => elementBytes(tag, vr, value)));
+    const head = Buffer.from([0xfe, 0xff, 0x00, 0xe0, 0, 0, 0, 0]);
+    head.writeUInt32LE(bytes.byteLength, 4);
+    return Buffer.concat([head, bytes]);
+  };
+  const references = Buffer.concat(made.rejected.map((uid) => item([0x0008_1155, 'UI', uid])));
+  const series = item([0x0008_1199, 'SQ', references], [0x0020_000e, 'UI', `${study}.1`]);
+  const evidence = item([0x0008_1115, 'SQ', series], [0x0020_000d, 'UI', study]);
+  return makeInstance({
+    study,
+    series: `${study}.99`,
+    instance: made.instance,
+    modality: 'KO',
+    sopClass: '1.2.840.10008.5.1.4.1.1.88.59',
+    pixels: null,
+    more: [
+      [0x0040_a043, 'SQ', item([0x0008_0100, 'SH', made.code], [0x0008_0102, 'SH', 'DCM'])],
+      [0x0040_a375, 'SQ', evidence],
+    ],
+  });
+}
+
+test('a rejection note hides what it names, before and after it came, also when it is sent again, and through a rebuild', async () => {
+  const open = house();
+  let running = await open();
+  const counts = async (): Promise<(string | undefined)[]> => {
+    const studies = await ask(running, 'study', { StudyInstanceUID: study, NumberOfStudyRelatedInstances: '' });
+    return [studies[0]?.['NumberOfStudyRelatedInstances'], String((await ask(running, 'instance', {})).length)];
+  };
+  await store(running, makeInstance({ study, number: 1 }));
+  await store(running, makeInstance({ study, number: 2 }));
+  const note = rejectionNote({ instance: `${study}.99.1`, code: '113001', rejected: [`${study}.1.1`, `${study}.1.3`] });
+  await store(running, note);
+  assert.deepEqual(await counts(), ['2', '2'], 'one image and the note');
+  await store(running, makeInstance({ study, number: 3 }));
+  assert.equal((await store(running, makeInstance({ study, number: 1 }))).kind, 'same');
+  assert.deepEqual(await counts(), ['2', '2'], 'rejected before it came, and again');
+  const safety = rejectionNote({
+    instance: `${study}.99.2`,
+    code: '113037',
+    rejected: [`${study}.1.2`, `${study}.99.1`],
+  });
+  await store(running, safety);
+  assert.deepEqual(await counts(), [undefined, '0'], 'nothing is left to be shown, not even the note');
+  await running.close();
+  running = await open({ rebuild: { fromMedia: false, onPack: () => undefined } });
+  assert.deepEqual(await counts(), [undefined, '0']);
   await running.close();
 });

@@ -59,6 +59,8 @@ export type SettleReport = {
   readonly movedObjects: number;
   readonly movedBytes: number;
   readonly released: boolean;
+  /** Why it was not released. */
+  readonly code: string | undefined;
 };
 
 export type Whereabouts = {
@@ -229,6 +231,7 @@ export class Archive {
       disks.push({
         ...note,
         state: store?.state ?? note.state,
+        reason: store === undefined ? note.reason : store.fault,
         freeBytes: space?.freeBytes,
         totalBytes: space?.totalBytes,
         packs: mine.reduce((sum, each) => sum + each.packCount, 0),
@@ -262,11 +265,11 @@ export class Archive {
     const lines: string[] = [];
     for (const disk of disks) {
       if (disk.state === 'missing')
-        lines.push(
-          `disk ${disk.label} is missing${disk.reason === undefined ? '' : ` (${disk.reason})`}: attach it, or run: stele repair`,
-        );
+        lines.push(`disk ${disk.label} is missing${why(disk)}: attach it, or run: stele repair`);
       if (disk.state === 'failing')
-        lines.push(`disk ${disk.label} takes no new data: check it, then run: stele repair`);
+        lines.push(`disk ${disk.label} takes no new data${why(disk)}: ${failingHint(disk)}, then run: stele repair`);
+      else if (isNearlyFull(disk))
+        lines.push(`disk ${disk.label} is nearly full: free some space, or run: stele disk add`);
       if (disk.badPacks > 0) lines.push(`disk ${disk.label} holds ${disk.badPacks} damaged packs: run: stele repair`);
     }
     const present = vault.shelf.present().map((store) => store.id);
@@ -286,4 +289,21 @@ export class Archive {
     const health = failing || applier.failure !== undefined ? 'failing' : lines.length > 0 ? 'degraded' : 'good';
     return { health, lines: [...lines, ...keys.warnings] };
   }
+}
+
+type DiskStatus = ArchiveStatus['disks'][number];
+
+function why({ reason }: DiskStatus): string {
+  return reason === undefined ? '' : ` (${reason})`;
+}
+
+function failingHint({ reason }: DiskStatus): string {
+  if (reason === 'DISK_FULL') return 'free some space or add a disk';
+  return reason === 'DISK_READ_ONLY' ? 'make it writable and start again' : 'check it';
+}
+
+/** Less than a twentieth of a disk and less than a pack of the usual size: told before a write is refused. */
+function isNearlyFull({ freeBytes, totalBytes }: DiskStatus): boolean {
+  if (freeBytes === undefined || totalBytes === undefined) return false;
+  return freeBytes < Math.min(totalBytes / 20, 1024 ** 3);
 }

@@ -6,8 +6,9 @@
 
 import { ArchiveError } from '../base/index.ts';
 import { DataSetReader, tags, transferSyntaxOf } from '../dicom/index.ts';
-import type { InstanceShape } from '../format/index.ts';
+import type { InstanceShape, Rejection } from '../format/index.ts';
 import { type Description, describeInstance, shapeOf } from './describe-instance.ts';
+import { keyObjectSelection, rejectionOf } from './rejection-note.ts';
 
 export type InstanceIdentity = Description & {
   readonly study: string;
@@ -60,6 +61,13 @@ export class InstanceReader {
   get headBytes(): number | undefined {
     const pixels = this.#deflated ? undefined : this.#reader.pixels;
     return pixels?.valueOffset ?? (this.#reader.state === 'finished' ? this.#sizeBytes : undefined);
+  }
+
+  /** Of a rejection note, once all of it came. */
+  get rejection(): Rejection | undefined {
+    const identity = this.#identity;
+    if (identity?.class !== keyObjectSelection) return undefined;
+    return rejectionOf(this.#reader.dataSet, identity.instance);
   }
 
   get oddities(): readonly string[] {

@@ -20,7 +20,13 @@ import {
 } from '../base/index.ts';
 import type { Catalog, FoundInstance, InstanceClaim, ObjectRow } from '../catalog/index.ts';
 import { type DataSet, DataSetReader, transferSyntaxOf } from '../dicom/index.ts';
-import { type AboutInstance, encodeObjectEntry, type InstanceFacts, recordKind } from '../format/index.ts';
+import {
+  type AboutInstance,
+  encodeObjectEntry,
+  type InstanceFacts,
+  type Rejection,
+  recordKind,
+} from '../format/index.ts';
 import { hintInstance } from '../policy/index.ts';
 import type { Content, FactDraft, Vault } from '../vault/index.ts';
 import { FamilyTurns } from './family-turns.ts';
@@ -144,7 +150,9 @@ export class Instances {
     let same: InstanceClaim | undefined;
     const content = await this.#write(options, coming, group, (written) => {
       same = known.find((each) => each.digest === hexOf(written.digest) && each.syntaxUid === options.syntax);
-      const parts = { options, identity, headBytes: reader.headBytes ?? 0, group, id, rank, about, content: written };
+      const odd = known.length > 0 ? [...reader.oddities, 'other-bytes'] : reader.oddities;
+      const read = { headBytes: reader.headBytes ?? 0, odd, rejects: reader.rejection };
+      const parts = { options, identity, ...read, group, id, rank, about, content: written };
       return same === undefined ? [this.#entry(parts)] : [];
     });
     if (same !== undefined) return told(identity, reader, same, { kind: 'same', shown: same.shown, id: same.id });
@@ -185,6 +193,8 @@ export class Instances {
     options: StoreInstance;
     identity: InstanceIdentity;
     headBytes: number;
+    odd: readonly string[];
+    rejects: Rejection | undefined;
     group: KeyGroup;
     id: string;
     rank: number;
@@ -204,6 +214,8 @@ export class Instances {
       shape: identity.shape,
       rank: parts.rank,
       source: options.source,
+      odd: parts.odd,
+      rejects: parts.rejects,
       about: parts.about,
     };
     const plain = encodeObjectEntry({

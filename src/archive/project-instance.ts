@@ -99,7 +99,17 @@ export function instanceChanges(
     createdMs: entry.createdMs,
     rank: dicom.rank,
     state: entry.state === 'live' ? 'live' : 'deleted',
+    odd: dicom.odd,
   });
+  if (dicom.rejects !== undefined)
+    changes.push({
+      kind: 'rejection',
+      version,
+      tenant,
+      noteUid: dicom.instance,
+      code: dicom.rejects.code,
+      instanceUids: dicom.rejects.instances,
+    });
   return changes;
 }
 

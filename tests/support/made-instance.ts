@@ -46,6 +46,7 @@ export type MadeInstance = {
   readonly studyDate?: string;
   readonly accession?: string;
   readonly modality?: string;
+  readonly sopClass?: string;
   readonly description?: string;
   readonly rows?: number;
   readonly columns?: number;
@@ -66,7 +67,7 @@ export function makeInstance(made: MadeInstance = {}): Uint8Array {
       : made.pixels;
   const elements: [number, string, Value][] = [
     [0x0008_0005, 'CS', 'ISO_IR 192'],
-    [0x0008_0016, 'UI', ctImageStorage],
+    [0x0008_0016, 'UI', made.sopClass ?? ctImageStorage],
     [0x0008_0018, 'UI', made.instance ?? `${series}.${made.number ?? 1}`],
     [0x0008_0020, 'DA', made.studyDate ?? '20240229'],
     [0x0008_0030, 'TM', '101112'],
