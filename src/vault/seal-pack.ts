@@ -27,6 +27,7 @@ import {
   groupPaddingBytes,
   type HeadFields,
   type IndexPlace,
+  type IndexRow,
   indexRowCount,
   indexRowsMax,
   packAlignBytes,
@@ -40,6 +41,8 @@ import { type MadeRecord, madeRecord, recordParts, spanOf, zeroBytes } from './r
 
 const footerGroupBytesMax = 8 * 1024 * 1024;
 const readWindowBytes = 1024 * 1024;
+/** Facts that lie farther apart are read one by one: more than this costs as much as asking again. */
+const readGapBytesMax = 32 * 1024;
 
 export type SealSource = {
   readonly plan: PackPlan;
@@ -169,23 +172,40 @@ function indexRecords(
   return { records, places };
 }
 
-/** The fact records of the pack in the order of their offsets, read back and checked, a window at a time. */
+/** The fact records of the pack in the order of their offsets, read back and checked, a window at a time. What lies between them is not read. */
 async function* factsOf(source: SealSource): AsyncGenerator<MadeRecord> {
-  let window: Uint8Array = emptyBytes;
-  let windowOffset = 0;
+  let rows: IndexRow[] = [];
   for (const row of source.index.factRows()) {
-    const end = row.offset + row.sizeBytes;
-    if (row.offset < windowOffset || end > windowOffset + window.byteLength) {
-      windowOffset = row.offset;
-      const length = Math.min(Math.max(readWindowBytes, row.sizeBytes), source.endOffset - row.offset);
-      window = await source.read(windowOffset, length);
-      if (window.byteLength < row.sizeBytes)
-        throw new ArchiveError('PACK_TRUNCATED', `pack ${source.plan.pack} ends early`);
+    const [first] = rows;
+    const last = rows.at(-1);
+    const joins =
+      first === undefined ||
+      last === undefined ||
+      (row.offset - endOf(last) <= readGapBytesMax && endOf(row) - first.offset <= readWindowBytes);
+    if (!joins) {
+      yield* factsTogether(source, rows);
+      rows = [];
     }
-    const bytes = window.subarray(row.offset - windowOffset, end - windowOffset);
-    const { head, body } = checkRecord(bytes);
+    rows.push(row);
+  }
+  yield* factsTogether(source, rows);
+}
+
+async function* factsTogether(source: SealSource, rows: readonly IndexRow[]): AsyncGenerator<MadeRecord> {
+  const [first] = rows;
+  const last = rows.at(-1);
+  if (first === undefined || last === undefined) return;
+  const length = endOf(last) - first.offset;
+  const window = await source.read(first.offset, length);
+  if (window.byteLength < length) throw new ArchiveError('PACK_TRUNCATED', `pack ${source.plan.pack} ends early`);
+  for (const row of rows) {
+    const { head, body } = checkRecord(window.subarray(row.offset - first.offset, endOf(row) - first.offset));
     yield madeRecord(head, head.bytes, body);
   }
+}
+
+function endOf({ offset, sizeBytes }: IndexRow): number {
+  return offset + sizeBytes;
 }
 
 /** Header, footer and locator of a sealed copy, as a file of their own. */
