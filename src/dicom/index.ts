@@ -1,17 +1,47 @@
 // dicom: the DICOM language, a library that knows no archive: data sets, character sets, names, the upper layer, pixels.
 
-// data/: data sets, streaming. Errors are DICOM_MALFORMED and LIMIT_EXCEEDED, with the offset.
-export { DataSet } from './data/data-set.ts';
+// data/: data sets, streaming, with dictionary, Part 10 and JSON. Bytes that cannot be read are a DicomError with the offset: DICOM_MALFORMED, or LIMIT_EXCEEDED
+// with the limit's name. Readers take pieces of any size, copy what they keep, and are done for after their first error. Elements never change.
+export type { Element, ElementPath } from './data/data-set.ts';
+export { DataSet, ItemsElement } from './data/data-set.ts';
+export type { DicomFault } from './data/dicom-error.ts';
+export { DicomError } from './data/dicom-error.ts';
+export type { DictionaryEntry, VrChoice } from './data/dictionary.ts';
 export { dictionaryEntry, keywordOf, tagOfKeyword } from './data/dictionary.ts';
+export type { BulkReference, FragmentList } from './data/element.ts';
+export { BulkElement, BytesElement, bytesElement, FragmentsElement } from './data/element.ts';
+export type { FileMeta, FileMetaFields } from './data/file-meta.ts';
 export { encodeFileMeta } from './data/file-meta.ts';
+export type { JsonReadOptions } from './data/json-reader.ts';
+export { dataSetOfJson } from './data/json-reader.ts';
+export type { JsonOptions } from './data/json-writer.ts';
+export { JsonWriter, jsonOfDataSet } from './data/json-writer.ts';
+export type { Oddity, OddityKind } from './data/oddity.ts';
+export type { Part10Options } from './data/part10-reader.ts';
 export { Part10Reader } from './data/part10-reader.ts';
 export { DataSetReader } from './data/reader.ts';
-export { isOtherThanStorage } from './data/sop-class.ts';
+export type { ReaderLimits } from './data/reader-limits.ts';
+export { bulkBytesMinDefault, defaultReaderLimits } from './data/reader-limits.ts';
+export type { PixelStart, ReaderOptions, ReaderState } from './data/reader-options.ts';
+export { isOtherThanStorage, isStorageClass, sopClassName, storageClassUids } from './data/sop-class.ts';
 export type { Tag } from './data/tag.ts';
-export { tags } from './data/tag.ts';
+export { isPixelData, isPrivateTag, parseTag, tagHex, tags, tagText } from './data/tag.ts';
 export type { TransferSyntax } from './data/transfer-syntax.ts';
-export { transferSyntaxOf } from './data/transfer-syntax.ts';
-export { encodeDataSet, isPlainTranscoding, streamDataSet } from './data/writer.ts';
+export {
+  deflatedLittle,
+  explicitBig,
+  explicitLittle,
+  implicitLittle,
+  isKnownTransferSyntax,
+  transferSyntaxes,
+  transferSyntaxOf,
+} from './data/transfer-syntax.ts';
+export type { Uid } from './data/uid.ts';
+export { implementationClassUid, implementationVersionName, isUid, makeUid, parseUid } from './data/uid.ts';
+export type { AnyVr, ForeignVr, Vr, VrFacts } from './data/vr.ts';
+export { isVr, vrFacts } from './data/vr.ts';
+export type { BulkSegment, PlannedDataSet, ReadBulk } from './data/writer.ts';
+export { encodeDataSet, isPlainTranscoding, planDataSet, streamDataSet } from './data/writer.ts';
 
 // net/: the upper layer (PS3.8) and DIMSE messages (PS3.7), both roles. A peer's status is a value; a connection, a refusal or a protocol that
 // breaks is an ArchiveError with a DICOM_ code. Data sets pass as bytes. What is sent must stay as it is until it is answered.
