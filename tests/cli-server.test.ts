@@ -139,13 +139,17 @@ test('a full disk and one that cannot be written refuse in one line, and what is
     stele.file('large', noise(16_000_000));
     const full = await stele.run('put', 'large');
     assert.equal(full.code, 1);
-    assert.match(full.err, /stele: (DISK_FULL|COPIES_TOO_FEW): [^\n]*\n/);
+    assert.match(full.err, /\nstele: DISK_FULL: [^\n]*\(small: DISK_FULL\)[^\n]*\n$/);
     assert.equal((await stele.content('files/a')).toString(), 'kept');
     assert.match((await stele.run('get', 'files/large')).err, /NOT_FOUND/);
     // Not a byte is left: what is stored is read all the same.
     fs.writeFileSync(stele.path('small/filler'), '');
     spawnSync('dd', ['if=/dev/zero', `of=${stele.path('small/filler')}`, 'bs=4k']);
     assert.equal((await stele.content('files/a')).toString(), 'kept');
+    assert.match((await stele.done('status')).out, /: degraded\n[\s\S]*! disk small is nearly full: free some space/);
+    const unsettled = await stele.run('settle', '--all');
+    assert.equal(unsettled.code, 1);
+    assert.match(unsettled.out + unsettled.err, /DISK_FULL/);
     fs.rmSync(stele.path('small/filler'));
     spawnSync('mount', ['-o', 'remount,ro', stele.path('small')]);
     const readOnly = await stele.run('put', 'a', '--to', 'other');

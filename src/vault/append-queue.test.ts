@@ -86,7 +86,7 @@ test('who waits for room when the stream closes is refused, and nothing is writt
 test('content that is refused because the disk is full is refused whole, and the next is taken when there is room', async () => {
   const disk = new SimDisk({ random: new SeededRandom(1), capacityBytes: 3 * 1024 * 1024 });
   const { vault } = await rig({ disks: [disk] });
-  await assert.rejects(store(vault, 4_000_000), { code: 'COPIES_TOO_FEW' });
+  await assert.rejects(store(vault, 4_000_000), { code: 'DISK_FULL' });
   disk.setCapacity(64 * 1024 * 1024);
   for await (const _ of vault.care.repair(async () => undefined));
   await store(vault, 4_000_000);
@@ -115,7 +115,10 @@ test('a disk that was full takes new packs again once there is room and it was l
   const { vault, stores } = await rig({ disks: [disk] });
   await store(vault, 2000);
   disk.setCapacity(10_000);
-  await assert.rejects(store(vault, 200_000), { code: 'COPIES_TOO_FEW' });
+  await assert.rejects(store(vault, 200_000), {
+    code: 'DISK_FULL',
+    message: /0 disks can take one \([^)]+: DISK_FULL\)/,
+  });
   assert.equal(stores[0]?.state, 'failing');
   disk.setCapacity(Number.MAX_SAFE_INTEGER);
   await vault.care.lookAgain();

@@ -368,6 +368,7 @@ export class Care {
         if (space.freeBytes === 0) continue;
         store.state = 'present';
         store.failureCount = 0;
+        store.fault = undefined;
       } catch {
         // Still gone.
       }

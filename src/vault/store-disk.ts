@@ -7,6 +7,7 @@ import {
   ArchiveError,
   type ArchiveId,
   type DiskId,
+  type ErrorCode,
   hexOf,
   isHex128,
   type Random,
@@ -25,6 +26,8 @@ export type StoreDisk = {
   readonly readOnly: boolean;
   /** Failures to write in a row, since the last success. */
   failureCount: number;
+  /** Why it takes nothing, where that is known. */
+  fault: ErrorCode | undefined;
 };
 
 type Identity = { readonly archive: ArchiveId; readonly disk: DiskId };
@@ -61,7 +64,7 @@ export async function enrolDisk(disk: Disk, archive: ArchiveId, random: Random, 
   const id = hexOf(random.bytes(16)) as DiskId;
   const json = { format: 'stele-disk', version: 1, archive, disk: id, created: new Date(createdMs).toISOString() };
   await disk.writeWhole(identityPath, utf8Bytes(`${JSON.stringify(json)}\n`));
-  return { id, disk, state: 'present', readOnly: false, failureCount: 0 };
+  return { id, disk, state: 'present', readOnly: false, failureCount: 0, fault: undefined };
 }
 
 /** The disk as a member of `archive`; undefined when it has no identity yet. */
@@ -75,7 +78,9 @@ export async function joinDisk(
   if (identity.archive !== archive) {
     throw new ArchiveError('DATA_FOREIGN', `${disk.label} belongs to another archive`);
   }
-  return { id: identity.disk, disk, state: readOnly ? 'failing' : 'present', readOnly, failureCount: 0 };
+  const state = readOnly ? 'failing' : 'present';
+  const fault = readOnly ? 'DISK_READ_ONLY' : undefined;
+  return { id: identity.disk, disk, state, readOnly, failureCount: 0, fault };
 }
 
 /** Present disks, the one with most free space first. */

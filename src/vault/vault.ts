@@ -258,12 +258,7 @@ export class Vault {
     for (let attempt = 0; attempt <= this.shelf.stores.length; attempt += 1) {
       const stores = (await byFreeSpace(this.shelf.writable())).slice(0, wanted.copies);
       if (stores.length === 0 || (stores.length < wanted.copies && wanted.whenFewer === 'refuse')) {
-        const why = failure instanceof ArchiveError ? `: ${failure.message}` : '';
-        throw new ArchiveError(
-          'COPIES_TOO_FEW',
-          `the ${name} class asks for ${wanted.copies} copies and ${stores.length} disks can take one${why}`,
-          { cause: failure },
-        );
+        throw this.#tooFew(name, wanted.copies, stores.length, failure);
       }
       if (stores.length < wanted.copies)
         this.#options.onEvent({ kind: 'degraded', class: name, copies: stores.length });
@@ -289,11 +284,22 @@ export class Vault {
     throw failure;
   }
 
+  /** Which disks take nothing, and why; full ones are told as such, since room is what is missing then and no disk. */
+  #tooFew(name: PackClassName, wanted: number, found: number, cause: unknown): ArchiveError {
+    const refusing = this.shelf.stores.filter((store) => store.state !== 'present');
+    const faults = refusing.map(({ disk, state, fault }) => `${disk.label}: ${fault ?? state}`);
+    const said = `the ${name} class asks for ${wanted} copies and ${found} disks can take one`;
+    const message = faults.length === 0 ? said : `${said} (${faults.join(', ')})`;
+    const isFull = refusing.length > 0 && refusing.every(({ fault }) => fault === 'DISK_FULL');
+    return new ArchiveError(isFull ? 'DISK_FULL' : 'COPIES_TOO_FEW', message, { cause });
+  }
+
   #mirrorFailed(fault: MirrorFault, weight = 1): void {
     for (const disk of fault.disks ?? []) {
       const store = this.shelf.store(disk);
       if (store === undefined) continue;
       store.failureCount += weight;
+      store.fault = fault.code;
       if (fault.code === 'DISK_MISSING') store.state = 'missing';
       else if (store.failureCount >= failuresMax || fault.code === 'DISK_FULL' || fault.code === 'DISK_READ_ONLY')
         store.state = 'failing';

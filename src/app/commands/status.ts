@@ -205,15 +205,19 @@ export const settle = defineCommand({
     let packs = 0;
     let objects = 0;
     let bytes = 0;
+    let left = 0;
     for await (const report of archive.settle(pace, { all: flags['all'] === true, signal: terminal.signal })) {
       if (report.released) packs += 1;
+      else left += 1;
       objects += report.movedObjects;
       bytes += report.movedBytes;
       if (json) terminal.out(jsonText(report));
+      else if (!report.released)
+        terminal.out(`! pack ${report.pack} could not be settled (${report.code ?? 'unknown'}); it is kept`);
     }
-    if (json) terminal.out(JSON.stringify({ summary: { packs, objects, bytes } }));
+    if (json) terminal.out(JSON.stringify({ summary: { packs, objects, bytes, left } }));
     else terminal.out(`${objects} objects settled, ${sizeText(bytes)}; ${packs} packs released`);
-    return 0;
+    return left > 0 ? 1 : 0;
   },
 });
 
