@@ -243,7 +243,9 @@ export class Association {
     if (this.#assembler.isMidMessage || !this.#connection.reader.isBetweenPdus) return this.#timeouts.stallMs;
     let responseMs = Number.POSITIVE_INFINITY;
     for (const operation of this.#operations.values()) {
-      if (operation.isSent) responseMs = Math.min(responseMs, operation.responseMs);
+      // While we store what a C-GET brings, its peer waits for us.
+      const waitsForUs = operation.takesRequests && this.#serving.size > 0;
+      if (operation.isSent && !waitsForUs) responseMs = Math.min(responseMs, operation.responseMs);
     }
     if (this.#operations.size > 0) return responseMs;
     return this.#serving.size > 0 ? undefined : this.#timeouts.idleMs;

@@ -92,6 +92,15 @@ test('a loop that is left throws the rest away, also what comes later', async ()
   assert.deepEqual([held(), second.holders, third.holders, data.isDone], [0, 0, 0, true]);
 });
 
+test('a data set that comes a byte at a time is gathered in little more memory than it has', async () => {
+  const { data, push } = rig();
+  const gathered = data.gather(100_000);
+  for (let count = 0; count < 50_000; count += 1) push('x', count === 49_999);
+  const bytes = await gathered;
+  assert.deepEqual([bytes.byteLength, bytes.every((each) => each === 0x78)], [50_000, true]);
+  assert.ok(bytes.buffer.byteLength <= 2 * bytes.byteLength);
+});
+
 test('more than is wanted in memory is refused, and thrown away', async () => {
   const { data, held, push } = rig();
   push('one');

@@ -5,7 +5,8 @@
 // A piece that was handed out stays as it is for ever; bytes that were copied out by `read` leave their memory to be used again.
 // Left out on purpose: what the bytes mean.
 
-import { ArchiveError, assert, concatBytes } from '../../base/index.ts';
+import { ArchiveError, assert } from '../../base/index.ts';
+import { GrowingBytes } from './growing-bytes.ts';
 import { heldPieceBytes } from './limits.ts';
 import type { Piece } from './pdu-reader.ts';
 
@@ -97,27 +98,23 @@ export class IncomingData implements AsyncIterableIterator<Uint8Array> {
 
   /** All of it, in memory. LIMIT_EXCEEDED beyond `bytesMax`, and the rest is thrown away. */
   async gather(bytesMax: number): Promise<Uint8Array> {
-    const parts: Uint8Array[] = [];
-    let sizeBytes = 0;
+    const gathered = new GrowingBytes();
     for (;;) {
       const piece = this.#pieces[this.#first];
       if (piece === undefined) {
-        if (this.#hasEnded()) break;
+        if (this.#hasEnded()) return gathered.take();
         await this.#wait();
         continue;
       }
-      sizeBytes += piece.bytes.byteLength - this.#at;
-      if (sizeBytes > bytesMax) {
+      const part = this.#at === 0 ? piece.bytes : piece.bytes.subarray(this.#at);
+      if (gathered.sizeBytes + part.byteLength > bytesMax) {
         this.discard();
         throw new ArchiveError('LIMIT_EXCEEDED', `a data set of a peer has more than ${bytesMax} bytes`);
       }
-      // Copied, so that a small data set does not keep the whole chunk it came in.
-      parts.push(new Uint8Array(piece.bytes.subarray(this.#at)));
+      gathered.add(part);
       piece.loan?.release();
       this.#pass(piece);
     }
-    const [only] = parts;
-    return parts.length === 1 && only !== undefined ? only : concatBytes(parts);
   }
 
   async #nextLater(): Promise<IteratorResult<Uint8Array, undefined>> {

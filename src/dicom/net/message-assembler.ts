@@ -4,8 +4,9 @@
 // accepted context, a data set comes when its command says so and not otherwise. Anything else is a ProtocolError.
 // Left out on purpose: what a command asks for.
 
-import { type ArchiveError, concatBytes } from '../../base/index.ts';
+import type { ArchiveError } from '../../base/index.ts';
 import { type CommandSet, decodeCommandSet } from './command-set.ts';
+import { GrowingBytes } from './growing-bytes.ts';
 import { IncomingData } from './incoming-data.ts';
 import { commandBytesMax } from './limits.ts';
 import type { Piece } from './pdu-reader.ts';
@@ -22,8 +23,8 @@ export class MessageAssembler {
   readonly #onHeld: (change: number) => void;
   #state: 'between' | 'command' | 'data' = 'between';
   #contextId = 0;
-  readonly #parts: Uint8Array[] = [];
-  #partsBytes = 0;
+  /** Of a command that comes in several pieces. */
+  readonly #begun = new GrowingBytes();
   #data: IncomingData | undefined;
 
   constructor(contextIds: { has(id: number): boolean }, onHeld: (change: number) => void) {
@@ -69,21 +70,15 @@ export class MessageAssembler {
   }
 
   #takeCommand(piece: Piece): AssembledMessage | undefined {
-    this.#partsBytes += piece.bytes.byteLength;
-    if (this.#partsBytes > commandBytesMax) throw messageError(`a command has more than ${commandBytesMax} bytes`);
-    // Nearly always one piece, read at once; else a copy, for the chunk it lies in may be used again.
-    if (!piece.isLast) this.#parts.push(new Uint8Array(piece.bytes));
-    else this.#parts.push(piece.bytes);
-    if (!piece.isLast) {
-      piece.loan?.release();
-      return undefined;
+    if (this.#begun.sizeBytes + piece.bytes.byteLength > commandBytesMax) {
+      throw messageError(`a command has more than ${commandBytesMax} bytes`);
     }
-    const [only] = this.#parts;
-    const bytes = this.#parts.length === 1 && only !== undefined ? only : concatBytes(this.#parts);
-    const command = decodeCommandSet(bytes);
+    // Nearly always one piece, read where it lies.
+    const isWhole = piece.isLast && this.#begun.sizeBytes === 0;
+    if (!isWhole) this.#begun.add(piece.bytes);
+    const command = piece.isLast ? decodeCommandSet(isWhole ? piece.bytes : this.#begun.take()) : undefined;
     piece.loan?.release();
-    this.#parts.length = 0;
-    this.#partsBytes = 0;
+    if (command === undefined) return undefined;
     this.#data = command.hasDataSet ? new IncomingData(this.#onHeld) : undefined;
     this.#state = command.hasDataSet ? 'data' : 'between';
     return { contextId: this.#contextId, command, data: this.#data };

@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import net from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { bytesOfHex, concatBytes, isArchiveError, ManualClock } from '../../base/index.ts';
+import { encodeAssociateAccept } from './associate-pdu.ts';
 import type { Association } from './association.ts';
 import { encodeCommandSet } from './command-set.ts';
 import { dimseStatus } from './dimse-status.ts';
@@ -395,6 +397,47 @@ test('both our sides releasing at once end cleanly', async () => {
   await trial.ended();
   await trial.close();
   assert.deepEqual([await association.ended, trial.ends], [undefined, [undefined]]);
+});
+
+test('a provider that answers noise is left, and whoever waits is told', async () => {
+  const accept = encodeAssociateAccept({
+    called: 'STELE',
+    calling: 'TRIAL',
+    applicationContext: '1.2.840.10008.3.1.1.1',
+    contexts: [{ id: echoContext, result: 'accepted', transferSyntax: '1.2.840.10008.1.2.1' }],
+    user: { pduBytesMax: 0, implementationClass: '1.2.3' },
+  });
+  const answered = { commandField: 0x8030, hasDataSet: false, messageIdRespondedTo: 1, status: 0xff00 };
+  const part = fc.oneof(
+    fc.uint8Array({ maxLength: 60 }),
+    fc.constantFrom(
+      commandPdu(echoContext, answered),
+      commandPdu(echoContext, { ...answered, hasDataSet: true }),
+      commandPdu(echoContext, { ...answered, messageIdRespondedTo: 2 }),
+      commandPdu(echoContext, echo),
+      encodeReleaseReply(),
+      encodeAbort({ source: 'user' }),
+    ),
+    fc.uint8Array({ maxLength: 50 }).map((bytes) => fragmentPdu(echoContext, 'data', bytes)),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 6 }), async (parts) => {
+      const server = net.createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('data', () => {
+          socket.write(accept);
+          socket.once('data', () => socket.end(concatBytes(parts)));
+        });
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as net.AddressInfo;
+      const association = await openTrial({ server: { address: { port } } as never });
+      await assert.rejects(cEcho(association), (error) => isArchiveError(error) && error.code.startsWith('DICOM_'));
+      assert.ok((await association.ended) !== undefined);
+      server.close();
+    }),
+    { numRuns: 100 },
+  );
 });
 
 test('noise on a connection or an open association ends it, whatever it is', async () => {

@@ -75,3 +75,13 @@ test('who gets is provider of the storage classes that may come, each named once
     { sopClass: '1.3', scu: false, scp: true },
   ]);
 });
+
+test('a class of more syntaxes than an association can propose is spread, each with a way to fall back', () => {
+  const stored = Array.from({ length: 300 }, (_, index) => `1.9.${index}`);
+  const plans = planContexts(stored.map((transferSyntax) => ({ abstractSyntax: '1.2.3', transferSyntax })));
+  assert.deepEqual(
+    plans.map((plan) => plan.length),
+    [128, 128, 47],
+  );
+  for (const plan of plans) assert.deepEqual(plan.at(-1)?.transferSyntaxes, [explicit, implicit]);
+});

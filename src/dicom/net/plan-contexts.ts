@@ -2,10 +2,9 @@
 //
 // Invariants: each stored transfer syntax has a context of its own, so that a peer's choice among several never makes us convert what it would have
 // taken as it is; each SOP class has an uncompressed context to fall back on; all contexts of a SOP class are in one association, so that any of
-// its objects can be sent there; an association has at most 128.
+// its objects can be sent there, as long as it has less than 128; an association has at most 128.
 // Left out on purpose: whether we can convert an object for the fallback.
 
-import { assert } from '../../base/index.ts';
 import { explicitLittle, implicitLittle } from '../data/transfer-syntax.ts';
 import type { ContextProposal } from './associate-pdu.ts';
 import { contextsMax } from './limits.ts';
@@ -23,20 +22,26 @@ export function planContexts(wanted: Iterable<WantedContext>): readonly (readonl
   const plans: ContextProposal[][] = [];
   let current: ContextProposal[] = [];
   for (const [abstractSyntax, stored] of syntaxesOf) {
-    const offers = [...[...stored].map((syntax) => [syntax]), fallbackFor(stored)].filter((each) => each.length > 0);
-    assert(
-      offers.length <= contextsMax,
-      'a SOP class is stored in fewer transfer syntaxes than an association has contexts',
-    );
-    if (current.length === 0 || current.length + offers.length > contextsMax) {
-      current = [];
-      plans.push(current);
-    }
-    for (const transferSyntaxes of offers) {
-      current.push({ id: current.length * 2 + 1, abstractSyntax, transferSyntaxes });
+    const fallback = fallbackFor(stored);
+    for (const offers of portionsOf([...stored].map((syntax) => [syntax]))) {
+      if (fallback.length > 0) offers.push(fallback);
+      if (current.length === 0 || current.length + offers.length > contextsMax) {
+        current = [];
+        plans.push(current);
+      }
+      for (const transferSyntaxes of offers) {
+        current.push({ id: current.length * 2 + 1, abstractSyntax, transferSyntaxes });
+      }
     }
   }
   return plans;
+}
+
+/** One portion, unless senders have invented more syntaxes than an association can propose, beside the fallback. */
+function portionsOf(offers: (readonly string[])[]): (readonly string[])[][] {
+  const portions: (readonly string[])[][] = [];
+  for (let at = 0; at < offers.length; at += contextsMax - 1) portions.push(offers.slice(at, at + contextsMax - 1));
+  return portions;
 }
 
 /** What is uncompressed and not proposed already. Implicit little-endian is every peer's duty, so it alone needs nothing beside it. */

@@ -7,7 +7,7 @@
 import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
 import { ArchiveError, assert, type Clock, systemClock, toArchiveError } from '../../base/index.ts';
-import { implementationClassUid, implementationVersionName } from '../data/uid.ts';
+import { implementationClassUid, implementationVersionName, isUid } from '../data/uid.ts';
 import {
   type AssociateAccept,
   type ContextProposal,
@@ -72,7 +72,7 @@ const rejectTexts: Partial<Record<ReceivedRejection['reason'], string>> = {
 };
 
 /**
- * DICOM_UNREACHABLE, DICOM_TIMEOUT, DICOM_REJECTED or DICOM_BUSY (as `AssociationRejected`), DICOM_ABORTED, DICOM_PROTOCOL; the signal's reason when
+ * ARGUMENT_INVALID for titles and UIDs that are none, DICOM_UNREACHABLE, DICOM_TIMEOUT, DICOM_REJECTED or DICOM_BUSY (as `AssociationRejected`), DICOM_ABORTED, DICOM_PROTOCOL; the signal's reason when
  * that was first. Safe to repeat.
  */
 export async function openAssociation(options: OpenOptions): Promise<Association> {
@@ -80,6 +80,7 @@ export async function openAssociation(options: OpenOptions): Promise<Association
     options.contexts.length > 0 && options.contexts.length <= contextsMax,
     'an association proposes 1 to 128 contexts',
   );
+  checkNames(options);
   const clock = options.clock ?? systemClock;
   const timeouts = { ...timeoutsDefault, ...options.timeouts };
   const buffers = options.tls === undefined ? new ReceiveBuffers() : undefined;
@@ -112,6 +113,23 @@ export async function openAssociation(options: OpenOptions): Promise<Association
   } catch (error) {
     connection.close(lastWords(error));
     throw error;
+  }
+}
+
+/** Titles come from people, and UIDs from data sets: neither is sure to be what the protocol can say. */
+function checkNames({ calling, called, contexts }: OpenOptions): void {
+  for (const title of [calling, called]) {
+    if (!/^[\x20-\x7e]{1,16}$/.test(title) || title.trim() === '') {
+      throw new ArchiveError('ARGUMENT_INVALID', 'an AE title has 1 to 16 characters of ASCII', {
+        hint: 'correct the AE title',
+      });
+    }
+  }
+  for (const { abstractSyntax, transferSyntaxes } of contexts) {
+    if (isUid(abstractSyntax) && transferSyntaxes.every(isUid)) continue;
+    throw new ArchiveError('ARGUMENT_INVALID', 'a SOP class or transfer syntax to propose is no UID', {
+      hint: 'leave it out of what is to be sent',
+    });
   }
 }
 

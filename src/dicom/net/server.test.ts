@@ -11,7 +11,7 @@ import type { Association } from './association.ts';
 import { dimseStatus } from './dimse-status.ts';
 import { cEcho, cStore } from './dimse-user.ts';
 import { negotiate } from './negotiation.ts';
-import { encodeAbort, type RejectReason } from './pdu.ts';
+import { encodeAbort, encodeReleaseRequest, type RejectReason } from './pdu.ts';
 import { AssociationRejected } from './requestor.ts';
 import { type IncomingRequest, listenAssociations } from './server.ts';
 import {
@@ -232,6 +232,43 @@ test('a stop ends idle associations at once and lets what runs end', async () =>
   await closed;
   assert.equal((await busy.ended)?.code, 'DICOM_ABORTED');
   assert.deepEqual(trial.faults, []);
+});
+
+test('a stop does not wait for those who say nothing, or do not hang up', async () => {
+  const trial = await startServer(succeed);
+  const silent = await RawPeer.connect(trial);
+  const released = await RawPeer.connect(trial);
+  await released.associate();
+  released.send(encodeReleaseRequest());
+  assert.equal(await released.hex(), '06000000000400000000');
+  await trial.ended();
+  assert.equal(trial.server.counts.connections, 2);
+  const begunMs = performance.now();
+  await trial.close();
+  assert.ok(performance.now() - begunMs < 5000);
+  assert.deepEqual(
+    [await silent.hex(), await silent.hex(), await released.hex()],
+    ['07000000000400000000', 'end', 'end'],
+  );
+  assert.deepEqual(
+    trial.refusals.map(({ why }) => why),
+    ['stopping'],
+  );
+  silent.close();
+  released.close();
+});
+
+test('a title or a UID that the protocol cannot say is refused before anybody is called', async () => {
+  const nowhere = { server: { address: { port: 1 } } as never };
+  for (const options of [
+    { called: 'SEVENTEEN_LETTERS' },
+    { calling: '' },
+    { calling: '医院' },
+    { contexts: [{ id: 1, abstractSyntax: 'x', transferSyntaxes: ['1.2'] }] },
+    { contexts: [{ id: 1, abstractSyntax: '1.2', transferSyntaxes: ['1.2', ''] }] },
+  ]) {
+    await assert.rejects(openTrial(nowhere, options), { code: 'ARGUMENT_INVALID' });
+  }
 });
 
 test('a stop aborts what does not end in its time', async () => {

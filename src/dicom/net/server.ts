@@ -105,7 +105,7 @@ class Listener implements AssociationServer {
   readonly #running = new Set<Promise<void>>();
   #address: AddressInfo | undefined;
   #total = 0;
-  #stopping: AbortController | undefined;
+  readonly #stopping = new AbortController();
   #closed: Promise<void> | undefined;
 
   constructor(options: ListenOptions) {
@@ -115,13 +115,15 @@ class Listener implements AssociationServer {
     this.#clock = options.clock ?? systemClock;
     const secure = options.tls === undefined ? undefined : this.#secureServer(options.tls);
     this.#server = net.createServer({ pauseOnConnect: secure === undefined }, (socket) => {
-      if (!this.#admit(socket)) return;
+      if (!this.#mayAdmit(socket)) return;
       if (secure !== undefined) {
+        this.#keep(socket);
         secure.emit('connection', socket);
         return;
       }
       const buffers = new ReceiveBuffers();
       const adopted = adoptSocket(socket, buffers);
+      this.#keep(adopted ?? socket);
       if (adopted === undefined) this.#begin(socket, undefined);
       else this.#begin(adopted, undefined, buffers);
     });
@@ -167,16 +169,15 @@ class Listener implements AssociationServer {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const stopping = new AbortController();
-    this.#stopping = stopping;
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
+    const error = new ArchiveError('CLOSED', 'the server is stopping');
+    // Those that have asked for nothing yet go at once.
+    this.#stopping.abort(error);
     for (const association of this.#associations) association.stop();
     const done = new AbortController();
     const grace = this.#clock.wait(graceMs, done.signal).then(() => {
-      const error = new ArchiveError('CLOSED', 'the server is stopping');
-      stopping.abort(error);
       for (const association of this.#associations) association.abort(error);
     });
     while (this.#running.size > 0) await Promise.all(this.#running);
@@ -188,7 +189,7 @@ class Listener implements AssociationServer {
     await closed;
   }
 
-  #admit(socket: Socket): boolean {
+  #mayAdmit(socket: Socket): boolean {
     const { connectionsMax } = this.#limits;
     if (this.#sockets.size >= connectionsMax) {
       const error = new ArchiveError('LIMIT_EXCEEDED', `${connectionsMax} connections are open`);
@@ -196,11 +197,14 @@ class Listener implements AssociationServer {
       socket.destroy();
       return false;
     }
+    return true;
+  }
+
+  #keep(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     // A raw socket under TLS fails beside it.
     socket.on('error', () => undefined);
-    return true;
   }
 
   #begin(socket: Socket, peer: TlsPeer | undefined, buffers?: ReceiveBuffers): void {
@@ -217,7 +221,7 @@ class Listener implements AssociationServer {
     const connection = new Connection(socket, { clock: this.#clock, timeouts: this.#timeouts, buffers });
     let request: IncomingRequest | undefined;
     try {
-      const pdu = await awaitPdu(connection, 'awaiting-request', this.#stopping?.signal);
+      const pdu = await awaitPdu(connection, 'awaiting-request', this.#stopping.signal);
       request = { ...decodeAssociateRequest(pdu.body), remoteAddress, tls: peer };
       const counted = this.#count(request.calling);
       try {
@@ -230,7 +234,8 @@ class Listener implements AssociationServer {
     } catch (error) {
       if (!(error instanceof ArchiveError) || error.code === 'INTERNAL') throw error;
       connection.close(lastWords(error));
-      this.#refuse(error.code === 'DICOM_PROTOCOL' ? 'protocol' : 'ended', remoteAddress, { request, error });
+      const why = error.code === 'DICOM_PROTOCOL' ? 'protocol' : error.code === 'CLOSED' ? 'stopping' : 'ended';
+      this.#refuse(why, remoteAddress, { request, error });
     }
   }
 
@@ -261,7 +266,7 @@ class Listener implements AssociationServer {
     if (peerPduBytes > 0 && peerPduBytes < peerPduBytesMin) {
       throw pduError('invalidParameter', `the peer takes PDUs of ${peerPduBytes} bytes at most`);
     }
-    if (this.#stopping !== undefined) return refused('stopping', 'transient', 'congestion');
+    if (this.#stopping.signal.aborted) return refused('stopping', 'transient', 'congestion');
     if (counts.total >= associationsMax) return refused('associations', 'transient', 'localLimit');
     if (counts.ofCaller >= associationsOfCallerMax) return refused('caller', 'transient', 'localLimit');
     const decision = await watchPeer(connection, this.#ask(request, counts));
@@ -314,7 +319,7 @@ class Listener implements AssociationServer {
       identityAnswer,
     });
     this.#associations.add(association);
-    if (this.#stopping !== undefined) association.stop();
+    if (this.#stopping.signal.aborted) association.stop();
     try {
       await this.#options.serve(association, request);
     } catch (error) {
