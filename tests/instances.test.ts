@@ -178,7 +178,7 @@ test('many senders of one study at once, some with the same instance, store each
   await running.close();
 });
 
-test('what cannot be read, breaks off or names no instance is refused and leaves nothing', async () => {
+test('what cannot be read, breaks off or names no instance is refused and quarantined', async () => {
   const running = await house()();
   const good = makeInstance({ study });
   const bad: Uint8Array[] = [
@@ -191,6 +191,16 @@ test('what cannot be read, breaks off or names no instance is refused and leaves
   for (const bytes of bad)
     await assert.rejects(store(running, bytes), (error) => isArchiveError(error, 'DICOM_MALFORMED'));
   assert.equal((await ask(running, 'study', {})).length, 0);
+  const kept = await running.archive.objects.list({ tenant: defaultTenant, bucket: 'quarantine', limit: 100 });
+  const sizes = kept.items.flatMap((item) => (item.kind === 'object' ? [item.row.sizeBytes] : []));
+  assert.deepEqual(
+    sizes.sort((a, b) => a - b),
+    bad
+      .map((bytes) => bytes.byteLength)
+      .filter((size) => size > 0)
+      .sort((a, b) => a - b),
+    'what was refused lies in the quarantine, whole',
+  );
   await running.close();
 });
 

@@ -35,6 +35,7 @@ import { instanceBucket, instanceKey, studyFamily } from './instance-names.ts';
 import { type InstanceOutput, outputInstance } from './instance-output.ts';
 import { type InstanceIdentity, InstanceReader } from './instance-reader.ts';
 import { newGroup, newObjectId } from './objects.ts';
+import { Quarantine, type Quarantined } from './quarantine.ts';
 import { type ByteSource, readPieces } from './read-pieces.ts';
 import { SaidAbout } from './said-about.ts';
 
@@ -75,6 +76,7 @@ export class Instances {
   readonly #random: Random;
   readonly #groups = new FamilyTurns();
   readonly #uids = new FamilyTurns();
+  readonly #quarantine: Quarantine;
   readonly #said = new SaidAbout();
   readonly #recentGroups = new Map<string, KeyGroup>();
 
@@ -83,6 +85,7 @@ export class Instances {
     this.#catalog = parts.catalog;
     this.#clock = parts.clock;
     this.#random = parts.random;
+    this.#quarantine = new Quarantine(parts);
   }
 
   /**
@@ -94,18 +97,25 @@ export class Instances {
     try {
       const reader = new InstanceReader(options);
       const held: Uint8Array[] = [];
-      while (reader.identity === undefined) {
-        const next = await pieces.next();
-        if (next.done === true) {
-          reader.end();
-          break;
-        }
-        reader.push(next.value);
-        held.push(next.value.slice());
-      }
-      return await this.#inTurn(options, { reader, held, pieces });
+      const coming = { reader, held, pieces };
+      await this.#readIdentity(options, coming);
+      return await this.#inTurn(options, coming);
     } finally {
       await pieces.return(undefined);
+    }
+  }
+
+  async #readIdentity(options: StoreInstance, { reader, held, pieces }: Coming): Promise<void> {
+    while (reader.identity === undefined) {
+      const next = await pieces.next();
+      if (next.done !== true) held.push(next.value.slice());
+      try {
+        if (next.done === true) reader.end();
+        else reader.push(next.value);
+      } catch (error) {
+        await this.#quarantine.keepHeld(options, { held, pieces, error });
+        throw error;
+      }
     }
   }
 
@@ -182,11 +192,21 @@ export class Instances {
     for (const piece of held) await cutter.write(piece);
     held.length = 0;
     for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
-      reader.push(next.value);
+      // Kept before it is judged: what cannot be read is quarantined whole.
       await cutter.write(next.value);
+      await this.#judge(options, { writer, pieces }, () => reader.push(next.value));
     }
-    reader.end();
+    await this.#judge(options, { writer, pieces }, () => reader.end());
     return writer.finish(say);
+  }
+
+  async #judge(options: StoreInstance, coming: Omit<Quarantined, 'error'>, read: () => void): Promise<void> {
+    try {
+      read();
+    } catch (error) {
+      await this.#quarantine.keep(options, { ...coming, error });
+      throw error;
+    }
   }
 
   #entry(parts: {

@@ -86,6 +86,10 @@ export class ContentWriter {
     this.#hintAt = hints.hintAt;
   }
 
+  get group(): KeyGroup {
+    return this.#group;
+  }
+
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
