@@ -82,6 +82,8 @@ export async function startNotes(
     ]);
     if (released !== undefined && BigInt(released.value) >= sequence) continue;
     const found = report.writers.get(writer) ?? 0n;
+    // It was met, in a pack that could not be sealed: that is told below.
+    if (found >= sequence) continue;
     const first = recordIdText({ writer, sequence: found + 1n });
     const where = missing ? 'they may lie on a disk that is not attached or cannot be written' : 'no disk holds them';
     losses.push(`CATALOG_AHEAD: records ${first} to ${sequence} were acknowledged, and ${where}`);

@@ -28,6 +28,7 @@ import {
   type IndexRow,
   leafOf,
   type PackHeader,
+  recordKind,
 } from '../format/index.ts';
 import { OpenIndex } from './open-index.ts';
 import type { StoreDisk } from './store-disk.ts';
@@ -160,7 +161,8 @@ async function scanGroups(
   // Behind the last commit record lies what was never acknowledged, or a group whose own commit record is rotten on every mirror.
   const behind: GroupRead[] = [];
   for (const source of promised > 0n ? sources : []) behind.push(await readGroup(source, end.offset, true));
-  const kept = salvaged(behind);
+  // A footer that was not finished begins there too, when a seal was cut short: its index is no record of ours, and its facts are known.
+  const kept = salvaged(behind).filter((row) => row.kind !== recordKind.index && index.find(row.id) === undefined);
   if (kept.some(wasPromised)) {
     whole.clear();
     for (const row of kept) index.add(row);
