@@ -7,6 +7,7 @@
 import type { Archive } from '../archive/index.ts';
 import { ArchiveError, systemClock, systemRandom, toArchiveError } from '../base/index.ts';
 import { type ConsoleDoor, openConsole } from '../doors/console/index.ts';
+import { openDicomWeb } from '../doors/dicomweb/index.ts';
 import { type DimseDoor, openDimse } from '../doors/dimse/index.ts';
 import { type Command, type CommandRun, defineCommand } from './command.ts';
 import { ControlServer } from './control-server.ts';
@@ -119,7 +120,15 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
         await served.running.data.setSetupSecret(undefined);
       },
       onFault: (route, error) => fault(route, error),
-      mounts: [],
+      mounts: [
+        openDicomWeb({
+          archive: () => served.archive,
+          prefix: '/dicom-web',
+          clock: systemClock,
+          random: systemRandom,
+          onFault: (what, error) => fault(what, error),
+        }),
+      ],
     });
     dimse = await openDimse({
       archive: () => served.archive,

@@ -35,6 +35,8 @@ export type { Fact } from './project.ts';
 export { familyOf, project, projectVersion } from './project.ts';
 export type { Query, QueryKey } from './query.ts';
 export type { Answer } from './query-answers.ts';
+export type { Outgoing, SentInstance } from './read-ahead.ts';
+export { readAhead } from './read-ahead.ts';
 export type { FindOptions } from './studies.ts';
 export { Studies } from './studies.ts';
 export type { NoteName } from './tables.ts';

@@ -4,7 +4,7 @@
 // not be sent is named in the final answer; a cancelled retrieval stops between two instances.
 // Left out on purpose: how instances are sent (send-instances.ts).
 
-import type { Answer } from '../../archive/index.ts';
+import type { Answer, SentInstance } from '../../archive/index.ts';
 import { ArchiveError } from '../../base/index.ts';
 import {
   DataSet,
@@ -17,7 +17,6 @@ import {
 } from '../../dicom/index.ts';
 import { queryFailure } from './dimse-statuses.ts';
 import { type Identifier, queryOf, readIdentifier } from './identifiers.ts';
-import type { SentInstance } from './read-ahead.ts';
 import { RetrieveProgress } from './retrieve-progress.ts';
 import { type Sending, sendOver, sendToEntity } from './send-instances.ts';
 import type { Served } from './served.ts';

@@ -5,10 +5,15 @@
 // that is being sent, a few and small ones only.
 // Left out on purpose: trying again. Who asked can; forwarding has a queue.
 
-import type { ApplicationEntity, Archive } from '../../archive/index.ts';
+import {
+  type ApplicationEntity,
+  type Archive,
+  type Outgoing,
+  readAhead,
+  type SentInstance,
+} from '../../archive/index.ts';
 import { ArchiveError, type Clock } from '../../base/index.ts';
 import { type Association, cStore, openAssociation, planContexts } from '../../dicom/index.ts';
-import { type Outgoing, readAhead, type SentInstance } from './read-ahead.ts';
 
 export type MoveOriginator = { readonly title: string; readonly messageId: number };
 
@@ -75,7 +80,7 @@ export async function sendOver(association: Association, sending: Sending): Prom
   const takes = takenSyntaxes(association);
   let told = 0;
   try {
-    for await (const outgoing of readAhead(instances, archive, (each) => takes(each.classUid))) {
+    for await (const outgoing of readAhead(instances, archive.instances, (each) => takes(each.classUid))) {
       if (sending.isStopped()) return;
       await sending.beforeEach?.();
       const status = await sendOne(outgoing, association, sending.moveOriginator);

@@ -3,8 +3,9 @@
 // Invariants: at most `aheadMax` are open at once, and the memory they hold ahead is bounded by `aheadBytesMax`; larger ones are read while they are sent.
 // One that cannot be opened comes out without its bytes, for its sender to count.
 
-import type { Archive, InstanceOutput } from '../../archive/index.ts';
-import { ArchiveError } from '../../base/index.ts';
+import { ArchiveError } from '../base/index.ts';
+import type { InstanceOutput } from './instance-output.ts';
+import type { Instances } from './instances.ts';
 
 export type SentInstance = {
   readonly id: string;
@@ -14,23 +15,26 @@ export type SentInstance = {
   readonly sizeBytes: number;
 };
 
-export type Outgoing = { readonly instance: SentInstance; readonly output: InstanceOutput | undefined };
+export type Outgoing<Each extends SentInstance = SentInstance> = {
+  readonly instance: Each;
+  readonly output: InstanceOutput | undefined;
+};
 
 const aheadMax = 4;
 const aheadBytesMax = 1024 * 1024;
 
-export async function* readAhead(
-  instances: readonly SentInstance[],
-  archive: Archive,
-  takes: (instance: SentInstance) => readonly string[],
-): AsyncGenerator<Outgoing> {
-  const ahead: Promise<Outgoing>[] = [];
+export async function* readAhead<Each extends SentInstance>(
+  instances: readonly Each[],
+  from: Pick<Instances, 'output'>,
+  takes: (instance: Each) => readonly string[],
+): AsyncGenerator<Outgoing<Each>> {
+  const ahead: Promise<Outgoing<Each>>[] = [];
   let next = 0;
   while (next < instances.length || ahead.length > 0) {
     while (next < instances.length && ahead.length < aheadMax) {
-      const instance = instances[next] as SentInstance;
+      const instance = instances[next] as Each;
       next += 1;
-      const opening = open(instance, archive, takes(instance));
+      const opening = open(instance, from, takes(instance));
       // Whoever stops in the middle leaves it behind.
       opening.catch(() => undefined);
       ahead.push(opening);
@@ -40,9 +44,13 @@ export async function* readAhead(
   }
 }
 
-async function open(instance: SentInstance, archive: Archive, takes: readonly string[]): Promise<Outgoing> {
+async function open<Each extends SentInstance>(
+  instance: Each,
+  from: Pick<Instances, 'output'>,
+  takes: readonly string[],
+): Promise<Outgoing<Each>> {
   try {
-    const output = await archive.instances.output(instance, takes);
+    const output = await from.output(instance, takes);
     if (instance.sizeBytes > aheadBytesMax) return { instance, output };
     const pieces: Uint8Array[] = [];
     for await (const piece of output.pieces) pieces.push(piece);

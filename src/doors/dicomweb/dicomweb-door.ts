@@ -1,0 +1,136 @@
+// The DICOMweb door: who asks, what for, and one answer for whatever goes wrong. Routes are in routes.ts, what each does in the services.
+//
+// Invariants: nothing of what is stored is told without a login; every request ends in one answer, or is cut where an answer had begun; what is told to
+// `onFault` holds nothing of what a client sent.
+// Left out on purpose: the server (the console's port is shared), and everything that lasts (the archive).
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Archive } from '../../archive/index.ts';
+import { ArchiveError, type Clock, type Random, tenantId } from '../../base/index.ts';
+import { corsOf } from './cors.ts';
+import type { Exchange } from './exchange.ts';
+import { ClientGone, HttpProblem, isFault, problemAnswer } from './http-problem.ts';
+import { parseAccept } from './media-types.ts';
+import { MetadataCache } from './metadata-cache.ts';
+import { answerMetadata } from './metadata-service.ts';
+import { Reply } from './reply.ts';
+import { answerRetrieve } from './retrieve-service.ts';
+import { parseRoute, type Route } from './routes.ts';
+import { answerSearch } from './search-service.ts';
+
+export type DicomWebOptions = {
+  /** The archive now; throws BUSY while it is being made again. */
+  readonly archive: () => Archive;
+  /** Below which path the service lies, such as `/dicom-web`. */
+  readonly prefix: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Origins whose pages may ask; `*` for all. */
+  readonly origins?: readonly string[] | undefined;
+  /** Answers to one search at most; without it, all there are. */
+  readonly answersMax?: number | undefined;
+  readonly onFault: (what: string, error: unknown) => void;
+};
+
+export type DicomWebDoor = {
+  readonly prefix: string;
+  /** Answers a request whose path lies below the prefix; never throws. */
+  readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
+};
+
+const hostForm = /^[A-Za-z0-9.\-:[\]]{1,255}$/;
+
+export function openDicomWeb(options: DicomWebOptions): DicomWebDoor {
+  const cache = new MetadataCache();
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    const reply = new Reply(response, request.method === 'HEAD');
+    const told = answerRequest(request, reply, options, cache);
+    told.catch((error: unknown) => options.onFault('dicomweb', error));
+  };
+  return { prefix: options.prefix, answer };
+}
+
+async function answerRequest(
+  request: IncomingMessage,
+  reply: Reply,
+  options: DicomWebOptions,
+  cache: MetadataCache,
+): Promise<void> {
+  let what = 'dicomweb';
+  try {
+    reply.header('x-content-type-options', 'nosniff');
+    const cors = corsOf(request, options.origins ?? []);
+    for (const [name, value] of Object.entries(cors.headers)) reply.header(name, value);
+    if (cors.isPreflight) {
+      reply.send(204, { allow: 'GET, HEAD, POST, OPTIONS' }, '');
+      return;
+    }
+    const exchange = await exchangeOf(request, reply, options);
+    const path = pathOf(request.url ?? '/').slice(options.prefix.length);
+    const route = parseRoute(path);
+    if (route === undefined) throw new ArchiveError('NOT_FOUND', 'there is no such resource', { hint: 'see PS3.18' });
+    what = `dicomweb ${route.kind}`;
+    await answerRoute(exchange, route, options, cache);
+  } catch (error) {
+    if (isFault(error)) options.onFault(what, error);
+    if (error instanceof ClientGone || reply.isGone) return;
+    if (reply.begun) {
+      reply.breakOff();
+      return;
+    }
+    const { status, headers, body } = problemAnswer(error);
+    reply.send(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers }, body);
+  }
+}
+
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? url;
+}
+
+async function exchangeOf(request: IncomingMessage, reply: Reply, options: DicomWebOptions): Promise<Exchange> {
+  const archive = options.archive();
+  const caller = await archive.accounts.callerOf(request.headers.authorization);
+  if (caller === undefined)
+    throw new HttpProblem(401, 'not logged in', { 'www-authenticate': 'Basic realm="Stele", charset="UTF-8"' });
+  const url = request.url ?? '/';
+  const asks = url.indexOf('?');
+  const params = new URLSearchParams(asks < 0 ? '' : url.slice(asks + 1));
+  return {
+    request,
+    reply,
+    archive,
+    tenant: tenantId(caller.tenant),
+    user: caller.user,
+    base: `${rootOf(request)}${options.prefix}`,
+    params,
+    accepts: parseAccept(request.headers.accept, params.get('accept')),
+  };
+}
+
+/** The server as its client calls it. */
+function rootOf(request: IncomingMessage): string {
+  const { host = '' } = request.headers;
+  const isSecure = 'encrypted' in request.socket;
+  return `http${isSecure ? 's' : ''}://${hostForm.test(host) ? host : 'localhost'}`;
+}
+
+async function answerRoute(
+  exchange: Exchange,
+  route: Route,
+  options: DicomWebOptions,
+  cache: MetadataCache,
+): Promise<void> {
+  const { method = 'GET' } = exchange.request;
+  if (method !== 'GET' && method !== 'HEAD')
+    throw new HttpProblem(405, 'this is not done to such a resource', { allow: 'GET, HEAD' });
+  switch (route.kind) {
+    case 'search':
+      return answerSearch(exchange, route, { answersMax: options.answersMax });
+    case 'retrieve':
+      return answerRetrieve(exchange, route.place, options);
+    case 'metadata':
+      return answerMetadata(exchange, route.place, cache);
+    default:
+      throw new ArchiveError('NOT_FOUND', 'there is no such resource', { hint: 'see PS3.18' });
+  }
+}

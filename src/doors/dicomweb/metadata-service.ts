@@ -1,0 +1,153 @@
+// WADO-RS /metadata: the headers of instances as DICOM JSON.
+//
+// Invariants: the first bytes go out when the first headers are read; headers are read a few at a time and come in order; values that are not written in
+// line say where they can be fetched. Where a series' headers come from is one function (`seriesMetadata`), so that another source can take its place.
+
+import type { Archive } from '../../archive/index.ts';
+import { JsonWriter } from '../../dicom/index.ts';
+import { answeredUnchanged, tagHeaders } from './conditional.ts';
+import { type Exchange, type Instance, urlOf } from './exchange.ts';
+import { findInstances, stampOf } from './found-instances.ts';
+import { gzipBytesMin, gzipPieces, gzipped, jsonTypeFor, takesGzip } from './json-reply.ts';
+import { MetadataCache, type SeriesMetadata } from './metadata-cache.ts';
+import type { Place } from './routes.ts';
+
+/** Headers that are being read at once. */
+const headersAheadMax = 16;
+/** Headers are gathered into pieces of about this size; the first goes out alone. */
+const pieceBytes = 64 * 1024;
+
+type Series = { readonly instances: readonly Instance[]; readonly stamp: string; readonly name: string };
+
+export async function answerMetadata(exchange: Exchange, place: Place, cache: MetadataCache): Promise<void> {
+  const { request, reply, accepts, base, tenant } = exchange;
+  const type = jsonTypeFor(accepts);
+  const instances = await findInstances(exchange, place);
+  const stamp = stampOf(instances, `metadata ${type} ${base}`);
+  if (answeredUnchanged(request, reply, stamp)) return;
+  const headers = { ...tagHeaders(stamp), 'content-type': type, vary: 'accept, accept-encoding' };
+  // One instance is a part of its series: it neither comes from what is kept nor goes there.
+  const all = place.instance === undefined ? seriesOf(instances, `${tenant} ${base}`) : undefined;
+  const packs = takesGzip(request);
+  const [only] = all ?? [];
+  if (all?.length === 1 && only !== undefined) {
+    const kept = cache.get(only.name, only.stamp);
+    if (kept !== undefined && packs && kept.sizeBytes >= gzipBytesMin) {
+      reply.send(200, { ...headers, 'content-encoding': 'gzip' }, await packedOf(only, kept, cache));
+      return;
+    }
+  }
+  if (!reply.begin(200, { ...headers, ...(packs ? { 'content-encoding': 'gzip' } : {}) })) return;
+  const pieces = inArray(
+    all === undefined
+      ? [headersOf(exchange.archive, instances, base)]
+      : all.map((each) => seriesMetadata(exchange, each, cache)),
+  );
+  await reply.writeAll(packs ? gzipPieces(pieces) : pieces);
+  reply.end();
+}
+
+/** Instances by their series, in the order of the first of each. */
+function seriesOf(instances: readonly Instance[], scope: string): Series[] {
+  const bySeries = new Map<string, Instance[]>();
+  for (const instance of instances) {
+    const name = `${scope} ${instance.studyUid} ${instance.seriesUid}`;
+    const known = bySeries.get(name);
+    if (known === undefined) bySeries.set(name, [instance]);
+    else known.push(instance);
+  }
+  return [...bySeries].map(([name, each]) => ({ name, instances: each, stamp: stampOf(each, 'series') }));
+}
+
+async function packedOf(series: Series, kept: SeriesMetadata, cache: MetadataCache): Promise<Uint8Array> {
+  if (kept.packed !== undefined) return kept.packed;
+  const packed = await gzipped(Buffer.concat([openBracket, ...kept.pieces, closeBracket]));
+  cache.put(series.name, series.stamp, { ...kept, packed });
+  return packed;
+}
+
+/** All headers of a series as JSON with commas between: kept, or read and then kept. */
+async function* seriesMetadata(
+  { archive, base }: Exchange,
+  series: Series,
+  cache: MetadataCache,
+): AsyncGenerator<Uint8Array> {
+  const kept = cache.get(series.name, series.stamp);
+  if (kept !== undefined) {
+    yield* kept.pieces;
+    return;
+  }
+  const pieces: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const piece of headersOf(archive, series.instances, base)) {
+    sizeBytes += piece.byteLength;
+    if (MetadataCache.fits(sizeBytes)) pieces.push(piece);
+    else pieces.length = 0;
+    yield piece;
+  }
+  if (MetadataCache.fits(sizeBytes)) cache.put(series.name, series.stamp, { pieces, sizeBytes, packed: undefined });
+}
+
+async function* headersOf(archive: Archive, instances: readonly Instance[], base: string): AsyncGenerator<Uint8Array> {
+  const ahead: Promise<Uint8Array>[] = [];
+  let held: Uint8Array[] = [];
+  let [heldBytes, next, given] = [0, 0, 0];
+  while (next < instances.length || ahead.length > 0) {
+    while (next < instances.length && ahead.length < headersAheadMax) {
+      const reading = headerJson(archive, instances[next] as Instance, base);
+      // Whoever stops in the middle leaves it behind.
+      reading.catch(() => undefined);
+      ahead.push(reading);
+      next += 1;
+    }
+    const json = await (ahead.shift() as Promise<Uint8Array>);
+    if (given > 0) held.push(comma);
+    held.push(json);
+    heldBytes += json.byteLength + 1;
+    given += 1;
+    if (given > 1 && heldBytes < pieceBytes) continue;
+    yield Buffer.concat(held);
+    held = [];
+    heldBytes = 0;
+  }
+  if (held.length > 0) yield Buffer.concat(held);
+}
+
+const comma = Buffer.from(',');
+const openBracket = Buffer.from('[');
+const closeBracket = Buffer.from(']');
+const pixelDataTag = '7FE00010';
+
+async function headerJson(archive: Archive, instance: Instance, base: string): Promise<Uint8Array> {
+  const header = await archive.instances.header(instance);
+  const place = { study: instance.studyUid, series: instance.seriesUid, instance: instance.instanceUid };
+  const bulk = `${urlOf(base, place)}/bulkdata/`;
+  const writer = new JsonWriter({ bulkUri: (path) => bulk + pathText(path) });
+  writer.write(header);
+  if (instance.headBytes >= instance.sizeBytes) return writer.take();
+  // The header ends where pixels begin, so they are the last attribute.
+  const json = writer.take();
+  const pixels = `"${pixelDataTag}":{"vr":"OW","BulkDataURI":${JSON.stringify(`${bulk}${pixelDataTag}`)}}}`;
+  return Buffer.concat([json.subarray(0, -1), Buffer.from(json.byteLength > 2 ? `,${pixels}` : pixels)]);
+}
+
+function pathText(path: readonly number[]): string {
+  return path
+    .map((each, index) => (index % 2 === 0 ? each.toString(16).toUpperCase().padStart(8, '0') : String(each)))
+    .join('/');
+}
+
+async function* inArray(parts: readonly AsyncIterable<Uint8Array>[]): AsyncGenerator<Uint8Array> {
+  let before = openBracket;
+  for (const part of parts) {
+    for await (const piece of part) {
+      if (before.byteLength > 0) yield before;
+      before = nothing;
+      yield piece;
+    }
+    before = comma;
+  }
+  yield closeBracket;
+}
+
+const nothing = Buffer.alloc(0);

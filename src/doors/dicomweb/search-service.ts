@@ -1,0 +1,115 @@
+// QIDO-RS: studies, series and instances that fit a query, given out as they are found.
+//
+// Invariants: every answer has the attributes of its level that the standard names, those that were asked for, and where the path leaves a level out those
+// of the level above; a cut by this server's own limit is told (Warning 299) and never silent.
+
+import type { Answer, Query } from '../../archive/index.ts';
+import { type Tag, tags } from '../../dicom/index.ts';
+import { AnswerWriter, answeredOf, moreOf } from './answer-json.ts';
+import type { Exchange } from './exchange.ts';
+import { jsonTypeFor, sendJson } from './json-reply.ts';
+import type { Level, Place } from './routes.ts';
+import { levelsOf, readSearchParams } from './search-params.ts';
+
+/** Answers of series that are kept while instances of them are answered. */
+const upperMax = 64;
+/** Attributes that hang on something above an instance, and are asked for there. */
+const aboveInstance = new Set<Tag>([
+  ...answeredOf.study,
+  ...answeredOf.series,
+  ...moreOf.study,
+  ...moreOf.series,
+  tags.ModalitiesInStudy,
+]);
+const namesOfInstance = new Set<Tag>(answeredOf.instance);
+
+export type SearchLimits = {
+  /** Answers to one search; without it, all there are. */
+  readonly answersMax: number | undefined;
+};
+
+export async function answerSearch(
+  exchange: Exchange,
+  search: { readonly level: Level; readonly place: Place },
+  { answersMax }: SearchLimits,
+): Promise<void> {
+  const { archive, tenant, params, accepts, base } = exchange;
+  const { level, place } = search;
+  const type = jsonTypeFor(accepts);
+  const asked = readSearchParams(params, place);
+  const levels = levelsOf(level, place);
+  const answered = levels.flatMap((each) => [...answeredOf[each], ...(asked.everything ? moreOf[each] : [])]);
+  answered.push(...asked.wanted);
+  const limit = Math.min(asked.limit ?? Number.POSITIVE_INFINITY, answersMax ?? Number.POSITIVE_INFINITY);
+  const query: Query = {
+    tenant,
+    level,
+    keys: asked.keys,
+    wanted:
+      level === 'instance' ? answered.filter((tag) => namesOfInstance.has(tag) || !aboveInstance.has(tag)) : answered,
+    fuzzy: asked.fuzzy,
+    skip: asked.skip,
+    ...(Number.isFinite(limit) ? { limit } : {}),
+  };
+  const headers: Record<string, string> = { 'content-type': type, 'cache-control': 'no-cache' };
+  const cuts = answersMax !== undefined && (asked.limit ?? Number.POSITIVE_INFINITY) > answersMax;
+  if (cuts && (await isMore(exchange, { ...query, wanted: [], skip: asked.skip + answersMax, limit: 1 }))) {
+    const text = `There are more than ${answersMax} results: ask with limit and offset`;
+    headers['warning'] = `299 ${new URL(base).host} "${text}"`;
+  }
+  const writer = new AnswerWriter({ level, answered, base });
+  const upper = level === 'instance' ? new UpperAnswers(exchange, answered) : undefined;
+  await sendJson(exchange, headers, texts(archive.studies.answers(query), writer, upper));
+}
+
+async function isMore({ archive }: Exchange, query: Query): Promise<boolean> {
+  for await (const _ of archive.studies.answers(query)) return true;
+  return false;
+}
+
+async function* texts(
+  answers: AsyncIterable<Answer>,
+  writer: AnswerWriter,
+  upper: UpperAnswers | undefined,
+): AsyncGenerator<string> {
+  let before = '[';
+  for await (const answer of answers) {
+    yield before + writer.write(answer, await upper?.of(answer));
+    before = ',';
+  }
+  yield before === '[' ? '[]' : ']';
+}
+
+/** What series and study of an instance say: asked once for many instances. */
+class UpperAnswers {
+  readonly #exchange: Exchange;
+  readonly #wanted: readonly Tag[];
+  readonly #known = new Map<string, Answer['values']>();
+
+  constructor(exchange: Exchange, answered: readonly Tag[]) {
+    this.#exchange = exchange;
+    this.#wanted = answered.filter((tag) => aboveInstance.has(tag) && !namesOfInstance.has(tag));
+  }
+
+  async of({ studyUid = '', seriesUid = '' }: Answer): Promise<Answer['values'] | undefined> {
+    if (this.#wanted.length === 0) return undefined;
+    const name = `${studyUid}/${seriesUid}`;
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    if (this.#known.size >= upperMax) this.#known.clear();
+    const values = await this.#ask(studyUid, seriesUid);
+    this.#known.set(name, values);
+    return values;
+  }
+
+  async #ask(studyUid: string, seriesUid: string): Promise<Answer['values']> {
+    const { archive, tenant } = this.#exchange;
+    const keys = [
+      { tag: tags.StudyInstanceUID, values: [studyUid] },
+      { tag: tags.SeriesInstanceUID, values: [seriesUid] },
+    ];
+    const query: Query = { tenant, level: 'series', keys, wanted: this.#wanted, fuzzy: false, limit: 1 };
+    for await (const { values } of archive.studies.answers(query)) return values;
+    return new Map();
+  }
+}

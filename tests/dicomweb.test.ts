@@ -1,0 +1,197 @@
+/*
+ * DICOMweb as a client meets it: searches, retrievals and stores over loopback. Other people's clients are in tests/slow.
+ */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Part10Reader } from '../src/dicom/index.ts';
+import { authorization, fileOf, openWebHouse, partsOf, type WebHouse } from './support/dicomweb-rig.ts';
+import { explicitLittleEndian, implicitLittleEndian, makeInstance } from './support/made-instance.ts';
+
+const study = '1.2.826.0.1.3680043.99.71';
+const series = `${study}.1`;
+const numbers = [1, 2, 3];
+
+type Attribute = { readonly vr: string; readonly Value?: readonly unknown[]; readonly BulkDataURI?: string };
+type Found = Readonly<Record<string, Attribute>>;
+
+let house: WebHouse;
+before(async () => {
+  house = await openWebHouse();
+  for (const number of numbers) await house.store(makeInstance({ study, series, number }));
+  await house.store(
+    makeInstance({ study: `${study}9`, patientId: 'P0002', patientName: 'Li^Si', studyDate: '20200101' }),
+  );
+});
+after(() => house.close());
+
+async function found(path: string, headers: Record<string, string> = {}): Promise<Found[]> {
+  const response = await house.get(path, headers);
+  assert.equal(response.status, 200, path);
+  return (await response.json()) as Found[];
+}
+
+const valueOf = (answer: Found | undefined, tag: string): unknown => answer?.[tag]?.Value?.[0];
+
+test('nobody is served without a login, and what is asked is told with the refusal', async () => {
+  const response = await fetch(`${house.root}/studies`);
+  assert.equal(response.status, 401);
+  assert.match(response.headers.get('www-authenticate') ?? '', /^Basic/);
+});
+
+test('studies, series and instances are found, with the attributes of their level', async () => {
+  const studies = await found('/studies?PatientID=P0001');
+  assert.equal(studies.length, 1);
+  const [first] = studies;
+  assert.equal(valueOf(first, '0020000D'), study);
+  assert.equal(valueOf(first, '00201208'), 3);
+  assert.equal(valueOf(first, '00081190'), `${house.root}/studies/${study}`);
+  assert.deepEqual(valueOf(first, '00100010'), { Alphabetic: 'Zhang^San', Ideographic: '张^三' });
+  assert.deepEqual(Object.keys(first ?? {}), Object.keys(first ?? {}).toSorted(), 'in the order of tags');
+  const ofSeries = await found(`/studies/${study}/series`);
+  assert.equal(valueOf(ofSeries[0], '0020000E'), series);
+  assert.equal(ofSeries[0]?.['00100020'], undefined, 'the path says the study');
+  assert.equal(valueOf((await found('/series?Modality=CT&PatientID=P0001'))[0], '00100020'), 'P0001');
+  const instances = await found(`/instances?StudyInstanceUID=${study}`);
+  assert.equal(instances.length, 3);
+  assert.equal(valueOf(instances[0], '00100020'), 'P0001', 'what is above comes from above');
+  assert.equal(valueOf(instances[0], '00201208'), 3);
+  assert.equal((await found(`/studies/${study}/series/${series}/instances?InstanceNumber=2`)).length, 1);
+  assert.equal((await found(`/studies/${study}/instances`)).length, 3);
+});
+
+test('keys are matched by keyword, tag and path, as lists, ranges, patterns and by pinyin', async () => {
+  const counts: [string, number][] = [
+    ['00100020=P0001', 1],
+    ['StudyDate=20240101-20241231', 1],
+    ['StudyDate=-20231231', 1],
+    ['PatientName=zh*', 1],
+    ['PatientName=zhangsan&fuzzymatching=true', 1],
+    [`StudyInstanceUID=${study},${study}9`, 2],
+    ['ModalitiesInStudy=CT', 2],
+    ['RequestAttributesSequence.ScheduledProcedureStepID=none', 0],
+    ['limit=1', 1],
+    ['offset=1', 1],
+    ['offset=2', 0],
+    ['PatientID=', 2],
+  ];
+  for (const [query, count] of counts) assert.equal((await found(`/studies?${query}`)).length, count, query);
+});
+
+test('fields are included by keyword, by tag, several at once and all', async () => {
+  const [two] = await found('/studies?PatientID=P0001&includefield=PatientBirthTime,00101010&includefield=00321060');
+  assert.deepEqual(two?.['00100032'], { vr: 'TM' });
+  assert.deepEqual(two?.['00101010'], { vr: 'AS' });
+  assert.deepEqual(two?.['00321060'], { vr: 'LO' });
+  const [all] = await found(`/studies/${study}/instances?includefield=all`);
+  assert.equal(valueOf(all, '00280101'), 12);
+});
+
+test('a search that cannot be is refused', async () => {
+  for (const query of ['Nothing=1', 'limit=x', 'limit=-1', 'fuzzymatching=maybe', 'includefield=Nothing'])
+    assert.equal((await house.get(`/studies?${query}`)).status, 400, query);
+  assert.equal((await house.get('/studies', { accept: 'application/dicom+xml' })).status, 406);
+  assert.equal(
+    (await house.get('/studies', { accept: 'application/json' })).headers.get('content-type'),
+    'application/json',
+  );
+  assert.equal((await house.get('/nothing')).status, 404);
+  const removed = await fetch(`${house.root}/studies/${study}`, {
+    method: 'DELETE',
+    headers: { authorization },
+  });
+  assert.equal(removed.status, 405);
+});
+
+test('a search is cut by the limit of the server with a warning, and not silently', async () => {
+  const other = await openWebHouse({ answersMax: 1 });
+  try {
+    await other.store(makeInstance({ study }));
+    assert.equal((await other.get('/studies')).headers.get('warning'), null);
+    await other.store(makeInstance({ study: `${study}9` }));
+    const cut = await other.get('/studies');
+    assert.match(cut.headers.get('warning') ?? '', /^299 /);
+    assert.equal(((await cut.json()) as Found[]).length, 1);
+    assert.equal((await other.get('/studies?limit=1')).headers.get('warning'), null);
+  } finally {
+    await other.close();
+  }
+});
+
+test('a study, a series and an instance are given as files that hold what was stored', async () => {
+  for (const path of [`/studies/${study}`, `/studies/${study}/series/${series}`]) {
+    const response = await house.get(path, {
+      accept: 'multipart/related; type="application/dicom"; transfer-syntax=*',
+    });
+    const parts = await partsOf(response);
+    assert.equal(parts.length, 3);
+    for (const [index, part] of parts.entries()) {
+      const uid = `${series}.${numbers[index]}`;
+      assert.ok(part.bytes.equals(fileOf(makeInstance({ study, series, number: numbers[index] ?? 0 }), uid)));
+      assert.equal(part.headers.get('content-type'), `application/dicom; transfer-syntax=${explicitLittleEndian}`);
+      assert.equal(part.headers.get('content-length'), String(part.bytes.byteLength));
+    }
+  }
+  const path = `/studies/${study}/series/${series}/instances/${series}.2`;
+  const expected = fileOf(makeInstance({ study, series, number: 2 }), `${series}.2`);
+  const whole = await house.get(path, { accept: 'application/dicom' });
+  assert.ok(Buffer.from(await whole.arrayBuffer()).equals(expected));
+  const ranged = await house.get(path, { accept: 'application/dicom', range: 'bytes=300-499' });
+  assert.equal(ranged.status, 206);
+  assert.ok(Buffer.from(await ranged.arrayBuffer()).equals(expected.subarray(300, 500)));
+  assert.equal((await house.get(path, { accept: 'application/dicom', range: 'bytes=999999-' })).status, 416);
+  const etag = whole.headers.get('etag') ?? '';
+  assert.equal((await house.get(path, { accept: 'application/dicom', 'if-none-match': etag })).status, 304);
+  const other = await house.get(path, {
+    accept: `application/dicom; transfer-syntax=${implicitLittleEndian}`,
+  });
+  const reader = new Part10Reader();
+  reader.push(Buffer.from(await other.arrayBuffer()));
+  assert.equal(reader.finish().string(0x0010_0020), 'P0001');
+  assert.equal(reader.meta?.syntax.uid, implicitLittleEndian);
+});
+
+test('what is not stored, or cannot be given so, is refused', async () => {
+  assert.equal((await house.get('/studies/1.2.3')).status, 404);
+  assert.equal((await house.get(`/studies/${study}`, { accept: 'application/dicom' })).status, 406);
+  const jpeg = 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.999';
+  assert.equal((await house.get(`/studies/${study}`, { accept: jpeg })).status, 406);
+});
+
+test('metadata has every header of a series, says where values are, and is the same when it was kept', async () => {
+  const path = `/studies/${study}/series/${series}/metadata`;
+  const first = await house.get(path, { 'accept-encoding': 'identity' });
+  const text = await first.text();
+  const headers = JSON.parse(text) as Found[];
+  assert.equal(headers.length, 3);
+  assert.equal(valueOf(headers[1], '00080018'), `${series}.2`);
+  assert.equal(valueOf(headers[1], '00081030'), '胸部 CT');
+  assert.equal(
+    headers[1]?.['7FE00010']?.BulkDataURI,
+    `${house.root}/studies/${study}/series/${series}/instances/${series}.2/bulkdata/7FE00010`,
+  );
+  assert.equal(await (await house.get(path)).text(), text, 'and packed on the way');
+  assert.equal(await (await house.get(path, { 'accept-encoding': 'identity' })).text(), text);
+  const etag = first.headers.get('etag') ?? '';
+  assert.equal((await house.get(path, { 'if-none-match': etag })).status, 304);
+  assert.equal(((await (await house.get(`/studies/${study}/metadata`)).json()) as Found[]).length, 3);
+  const one = `/studies/${study}/series/${series}/instances/${series}.3/metadata`;
+  assert.equal(((await (await house.get(one)).json()) as Found[]).length, 1);
+});
+
+test('a browser is told which pages may ask', async () => {
+  const other = await openWebHouse({ origins: ['https://viewer.example'] });
+  try {
+    const ask = (origin: string): Promise<Response> =>
+      fetch(`${other.root}/studies`, {
+        method: 'OPTIONS',
+        headers: { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' },
+      });
+    const allowed = await ask('https://viewer.example');
+    assert.equal(allowed.status, 204);
+    assert.equal(allowed.headers.get('access-control-allow-origin'), 'https://viewer.example');
+    assert.equal(allowed.headers.get('access-control-allow-headers'), 'authorization');
+    assert.equal((await ask('https://other.example')).headers.get('access-control-allow-origin'), null);
+  } finally {
+    await other.close();
+  }
+});
