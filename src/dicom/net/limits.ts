@@ -6,7 +6,8 @@ import { assert } from '../../base/index.ts';
 
 /**
  * What we announce as the longest P-DATA-TF that we take. It bounds nothing here, since a PDU is given on while it arrives; it saves the sender
- * headers and system calls. DCMTK cuts at 128 KiB whatever we say, others follow.
+ * headers and system calls: microseconds of processor time to receive and to send 512 KB, 131 and 130 with 16 KiB, 133 and 124 with 64, 120 and 102 with
+ * 128, 108 and 95 with 256. DCMTK cuts at 128 KiB whatever we say, others follow.
  */
 export const receivePduBytesDefault = 256 * 1024;
 
