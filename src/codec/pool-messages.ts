@@ -58,6 +58,13 @@ export type Result =
   | { readonly kind: 'digested'; readonly digest: Uint8Array; readonly bytes: Uint8Array }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
+/** What a worker is told at its start. */
+export type WorkerData = {
+  readonly memory: SharedArrayBuffer | undefined;
+  /** It does what has best effort, when nobody else wants the processor. */
+  readonly patient: boolean;
+};
+
 export type Request = { readonly id: number; readonly works: readonly Work[] };
 export type Reply = { readonly id: number; readonly results: readonly Result[] };
 

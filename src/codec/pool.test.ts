@@ -282,7 +282,7 @@ test('work that kills every worker fails after the second, and the pool goes on'
   await pool.close();
 });
 
-test('work with best effort leaves a worker for the others', async () => {
+test('work with best effort has a worker of its own, and leaves all others to the rest', async () => {
   // Makes nothing until it is told to go; digests at once.
   const waiting = `if (works[0].kind === 'digest') return void parentPort.postMessage({ id, results: works.map(digest) });
     const channel = new BroadcastChannel('go');

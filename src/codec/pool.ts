@@ -1,7 +1,8 @@
 // CodecPool: makes and opens records beside the main thread. Small ones are done at once, here; large ones by worker threads.
 //
 // Invariants: every job that was taken is answered, by its result or an error; what waits is bounded by two named limits, and beyond them jobs are
-// refused (BUSY), not kept; work with best effort never holds every worker, so nobody waits behind a settling; an idle pool keeps no process alive.
+// refused (BUSY), not kept; work with best effort has workers of its own that the system runs when no other wants the processor, so nobody waits behind a
+// settling, and it never stands still; an idle pool keeps no process alive.
 // A worker that dies is replaced when there is work again. Its jobs are done again once, where the bytes are still here: bytes that were moved to it died
 // with it, and those jobs fail (INTERNAL).
 // Records of 512 KB noise with AES-256-GCM, MB/s, best of many short runs on two cores that others used as well: one worker 700, two 810, three 750;
@@ -14,7 +15,16 @@ import { Worker } from 'node:worker_threads';
 import { ArchiveError, assert, defined, never, sha256 } from '../base/index.ts';
 import { type CodecHint, codecNumber } from './codec.ts';
 import type { OpenedMany, OpenManyJob } from './open-many.ts';
-import { errorOf, type Order, Parcel, packOrder, type Reply, type Request, type Result } from './pool-messages.ts';
+import {
+  errorOf,
+  type Order,
+  Parcel,
+  packOrder,
+  type Reply,
+  type Request,
+  type Result,
+  type WorkerData,
+} from './pool-messages.ts';
 import {
   type MakeJob,
   makeRecord,
@@ -28,7 +38,7 @@ import { type Place, SharedMemory } from './shared-memory.ts';
 import { SmallJobs } from './small-jobs.ts';
 
 export type PoolOptions = {
-  /** Threads; by default as many as the machine has cores. */
+  /** Threads; by default as many as the machine has cores. Half as many do what has best effort. */
   readonly workers?: number;
   readonly queueJobsMax?: number;
   readonly queueBytesMax?: number;
@@ -58,17 +68,15 @@ export const inlineBytesMax = {
   openPixels: 8 * 1024,
 } as const;
 
-/** Jobs that a worker has before it: one that it does, and one so that it need not wait for us. */
+/** Jobs that a worker has before it: one that it does, and one so that it need not wait for us. Patient work may wait. */
 const depthMax = 2;
 const attemptsMax = 2;
-const urgentRunMax = 32;
 
 type Task = {
   readonly orders: readonly Order[];
   /** Asked for when the task is sent first; a worker that died wrote there, and the next one does again. */
   places: readonly (Place | undefined)[] | undefined;
   readonly sizeBytes: number;
-  readonly patient: boolean;
   readonly resolve: (done: readonly Done[]) => void;
   readonly reject: (error: Error) => void;
   attempts: number;
@@ -79,32 +87,40 @@ type Task = {
 /** A result, and the place that its record was to be written in. */
 type Done = { readonly result: Result; readonly place: Place | undefined };
 
-type Seat = { readonly worker: Worker; readonly tasks: Map<number, Task>; patient: boolean; failure: unknown };
+type Seat = { readonly worker: Worker; readonly lane: Lane; readonly tasks: Map<number, Task>; failure: unknown };
+
+/** Tasks in order of arrival, and the workers that do them. */
+type Lane = {
+  readonly patient: boolean;
+  readonly seatsMax: number;
+  /** Tasks that a worker has before it. */
+  readonly depth: number;
+  readonly seats: Set<Seat>;
+  readonly tasks: TaskQueue;
+};
 
 export class CodecPool {
   /** Memory that bytes may lie in on their way through the pool; undefined where the process may not have it. */
   readonly memory: SharedMemory | undefined = SharedMemory.open();
-  readonly #seatsMax: number;
-  readonly #patientMax: number;
   readonly #queueJobsMax: number;
   readonly #queueBytesMax: number;
   readonly #program: URL;
-  readonly #seats = new Set<Seat>();
-  /** Two lanes, each in order of arrival. */
-  readonly #urgent = new TaskQueue();
-  readonly #patient = new TaskQueue();
-  /** Tasks of the urgent lane sent while one of the other waits. */
-  #urgentRun = 0;
+  readonly #urgent: Lane;
+  readonly #patient: Lane;
   #nextId = 1;
   #taken = 0;
   #takenBytes = 0;
-  readonly #batch = new SmallJobs((orders) => this.#run(orders, false));
+  readonly #batch = new SmallJobs((orders) => this.#run(orders, this.#urgent));
   #closing: { promise: Promise<void>; resolve: () => void } | undefined;
 
   constructor(options: PoolOptions = {}) {
-    this.#seatsMax = options.workers ?? availableParallelism();
-    assert(this.#seatsMax >= 1, 'a pool has a worker');
-    this.#patientMax = Math.max(1, this.#seatsMax - 1);
+    const workers = options.workers ?? availableParallelism();
+    assert(workers >= 1, 'a pool has a worker');
+    const lane = (patient: boolean, seatsMax: number): Lane => {
+      return { patient, seatsMax, depth: patient ? 1 : depthMax, seats: new Set(), tasks: new TaskQueue() };
+    };
+    this.#urgent = lane(false, workers);
+    this.#patient = lane(true, Math.max(1, workers >> 1));
     this.#queueJobsMax = options.queueJobsMax ?? poolQueueJobsMax;
     this.#queueBytesMax = options.queueBytesMax ?? poolQueueBytesMax;
     this.#program = options.program ?? new URL('./worker.ts', import.meta.url);
@@ -122,8 +138,9 @@ export class CodecPool {
       if (this.#batch.takesInline()) return this.#makeInline(job);
       return this.#batch.add({ kind: 'make', job }).then((done) => this.#madeOf(job, plainSizeBytes, done));
     }
-    const patient = job.hint.kind !== 'raw' && job.hint.effort === 'best';
-    return this.#run([{ kind: 'make', job }], patient).then(([done]) => this.#madeOf(job, plainSizeBytes, done));
+    const isPatient = job.hint.kind !== 'raw' && job.hint.effort === 'best';
+    const lane = isPatient ? this.#patient : this.#urgent;
+    return this.#run([{ kind: 'make', job }], lane).then(([done]) => this.#madeOf(job, plainSizeBytes, done));
   }
 
   /**
@@ -135,7 +152,7 @@ export class CodecPool {
     const isPixels = head.codec === codecNumber.pixelFast || head.codec === codecNumber.pixelBest;
     const inlineMax = isPixels ? inlineBytesMax.openPixels : inlineBytesMax.open;
     if (Math.max(body.byteLength, head.plainSizeBytes) <= inlineMax) return openRecord(job);
-    return this.#run([{ kind: 'open', job }], false).then(([done]) => {
+    return this.#run([{ kind: 'open', job }], this.#urgent).then(([done]) => {
       const opened = checked(done);
       assert(opened.kind === 'opened', 'opening gives plain bytes');
       return opened.plain;
@@ -144,7 +161,7 @@ export class CodecPool {
 
   /** Many small records of one buffer by one worker; each fails alone. The buffer is given up as `plain` is in `make`. */
   async openMany(job: OpenManyJob): Promise<OpenedMany> {
-    const [done] = await this.#run([{ kind: 'open-many', job }], false);
+    const [done] = await this.#run([{ kind: 'open-many', job }], this.#urgent);
     const opened = checked(done);
     assert(opened.kind === 'opened-many', 'opening many gives all of them');
     return opened;
@@ -153,7 +170,7 @@ export class CodecPool {
   /** SHA-256, and the bytes again: they are given up as `plain` is in `make`. */
   digest(bytes: Uint8Array): DigestedBytes | Promise<DigestedBytes> {
     if (bytes.byteLength <= inlineBytesMax.raw) return { digest: sha256(bytes), bytes };
-    return this.#run([{ kind: 'digest', bytes }], false).then(([done]) => {
+    return this.#run([{ kind: 'digest', bytes }], this.#urgent).then(([done]) => {
       const digested = checked(done);
       assert(digested.kind === 'digested', 'digesting gives a digest');
       return { digest: digested.digest, bytes: digested.bytes };
@@ -170,16 +187,16 @@ export class CodecPool {
     return this.#closing.promise;
   }
 
-  #run(orders: readonly Order[], patient: boolean): Promise<readonly Done[]> {
+  #run(orders: readonly Order[], lane: Lane): Promise<readonly Done[]> {
     const sizeBytes = orders.reduce((sum, order) => sum + orderBytes(order), 0);
     const refused = this.#refusal(sizeBytes);
     if (refused !== undefined) return Promise.reject(refused);
     this.#taken += 1;
     this.#takenBytes += sizeBytes;
     return new Promise((resolve, reject) => {
-      const task: Task = { orders, places: undefined, sizeBytes, patient, resolve, reject, attempts: 0, moved: false };
-      (patient ? this.#patient : this.#urgent).push(task);
-      this.#dispatch();
+      const task: Task = { orders, places: undefined, sizeBytes, resolve, reject, attempts: 0, moved: false };
+      lane.tasks.push(task);
+      this.#dispatch(lane);
     });
   }
 
@@ -225,58 +242,32 @@ export class CodecPool {
     return full && this.#taken > 0 ? new ArchiveError('BUSY', 'too many records wait for the codec pool') : undefined;
   }
 
-  #dispatch(): void {
-    while (this.#isPatientDue() ? this.#patientFirst() : this.#urgentFirst());
-  }
-
-  /** A settling that waits gets its turn also when the other lane never empties. */
-  #isPatientDue(): boolean {
-    return this.#urgentRun >= urgentRunMax;
-  }
-
-  #urgentFirst(): boolean {
-    return this.#dispatchOne(this.#urgent) || this.#dispatchOne(this.#patient);
-  }
-
-  #patientFirst(): boolean {
-    return this.#dispatchOne(this.#patient) || this.#dispatchOne(this.#urgent);
-  }
-
-  #dispatchOne(queue: TaskQueue): boolean {
-    const task = queue.first();
-    if (task === undefined) return false;
-    const seat = this.#seatFor(task);
-    if (seat === undefined) return false;
-    queue.shift();
-    this.#urgentRun = task.patient || this.#patient.first() === undefined ? 0 : this.#urgentRun + 1;
-    this.#send(seat, task);
-    return true;
+  #dispatch(lane: Lane): void {
+    for (;;) {
+      const task = lane.tasks.first();
+      if (task === undefined) return;
+      const seat = this.#seatOf(lane);
+      if (seat === undefined) return;
+      lane.tasks.shift();
+      this.#send(seat, task);
+    }
   }
 
   /** The seat with the least to do; a new one rather than one that is busy. */
-  #seatFor(task: Task): Seat | undefined {
-    const depth = task.patient && !this.#isPatientDue() ? 1 : depthMax;
+  #seatOf(lane: Lane): Seat | undefined {
     let best: Seat | undefined;
-    let patients = 0;
-    for (const seat of this.#seats) {
-      if (seat.patient) patients += 1;
-      else if (seat.tasks.size < depth && (best === undefined || seat.tasks.size < best.tasks.size)) {
-        best = seat;
-      }
+    for (const seat of lane.seats) {
+      if (seat.tasks.size < lane.depth && (best === undefined || seat.tasks.size < best.tasks.size)) best = seat;
     }
-    if (task.patient && patients >= this.#patientMax) return undefined;
     if (best !== undefined && best.tasks.size === 0) return best;
-    return this.#seats.size < this.#seatsMax ? this.#newSeat() : best;
+    return lane.seats.size < lane.seatsMax ? this.#newSeat(lane) : best;
   }
 
-  #newSeat(): Seat {
+  #newSeat(lane: Lane): Seat {
     // Without our own flags: some of them (--input-type) make no sense to a worker, which then would not start.
-    const worker = new Worker(this.#program, {
-      name: 'codec',
-      execArgv: [],
-      workerData: { memory: this.memory?.buffer },
-    });
-    const seat: Seat = { worker, tasks: new Map(), patient: false, failure: undefined };
+    const workerData: WorkerData = { memory: this.memory?.buffer, patient: lane.patient };
+    const worker = new Worker(this.#program, { name: 'codec', execArgv: [], workerData });
+    const seat: Seat = { worker, lane, tasks: new Map(), failure: undefined };
     worker.unref();
     worker.on('message', (reply: Reply) => this.#answer(seat, reply));
     worker.on('messageerror', (error) => {
@@ -287,7 +278,7 @@ export class CodecPool {
       seat.failure = error;
     });
     worker.on('exit', () => this.#replace(seat));
-    this.#seats.add(seat);
+    lane.seats.add(seat);
     return seat;
   }
 
@@ -296,7 +287,6 @@ export class CodecPool {
     this.#nextId += 1;
     task.attempts += 1;
     seat.tasks.set(id, task);
-    seat.patient = task.patient;
     if (seat.tasks.size === 1) seat.worker.ref();
     task.places ??= task.orders.map((order) => (order.kind === 'make' ? placeFor(order.job) : undefined));
     const { memory } = this;
@@ -315,14 +305,12 @@ export class CodecPool {
     const { places } = task;
     const done = reply.results.map((result, index) => ({ result, place: places?.[index] }));
     this.#finish(task, () => task.resolve(done));
-    this.#dispatch();
+    this.#dispatch(seat.lane);
   }
 
   #leave(seat: Seat, id: number): void {
     seat.tasks.delete(id);
-    if (seat.tasks.size > 0) return;
-    seat.patient = false;
-    seat.worker.unref();
+    if (seat.tasks.size === 0) seat.worker.unref();
   }
 
   #finish(task: Task, answer: () => void): void {
@@ -334,23 +322,24 @@ export class CodecPool {
 
   /** A worker is gone. What it had is done again where that can be, in the order it was sent. */
   #replace(seat: Seat): void {
-    this.#seats.delete(seat);
+    const { lane } = seat;
+    lane.seats.delete(seat);
     for (const task of [...seat.tasks.values()].reverse()) {
-      if (!task.moved && task.attempts < attemptsMax) (task.patient ? this.#patient : this.#urgent).unshift(task);
+      if (!task.moved && task.attempts < attemptsMax) lane.tasks.unshift(task);
       else {
         const error = new ArchiveError('INTERNAL', 'a codec worker ended before its work', { cause: seat.failure });
         this.#finish(task, () => task.reject(error));
       }
     }
     seat.tasks.clear();
-    this.#dispatch();
+    this.#dispatch(lane);
   }
 
   #endWhenDone(): void {
     if (this.#closing === undefined || this.#taken > 0) return;
     const { resolve } = this.#closing;
-    const seats = [...this.#seats];
-    this.#seats.clear();
+    const seats = [this.#urgent, this.#patient].flatMap((lane) => [...lane.seats]);
+    for (const seat of seats) seat.lane.seats.clear();
     void Promise.all(seats.map(({ worker }) => worker.terminate())).then(() => resolve());
   }
 }

@@ -27,6 +27,15 @@ test('the piece that was given back last is lent first, and one is given back on
   assert.throws(() => memory.giveRegion(second), AssertionFault);
 });
 
+test('who is in no hurry leaves some for the others', () => {
+  const memory = newMemory();
+  assert.ok(memory.takeSlot(1) !== undefined);
+  assert.equal(memory.takeSlot(1), undefined);
+  assert.ok(memory.takeSlot() !== undefined);
+  assert.ok(memory.takeRegion(1) !== undefined);
+  assert.equal(memory.takeRegion(1), undefined);
+});
+
 test('bytes in the memory are named by their place, others are not', () => {
   const memory = newMemory();
   const slot = memory.takeSlot() as Uint8Array;

@@ -78,8 +78,9 @@ export class SharedMemory {
     }
   }
 
-  takeSlot(): Uint8Array | undefined {
-    return this.#slots.pop();
+  /** `kept`: so many stay for those in more of a hurry. */
+  takeSlot(kept = 0): Uint8Array | undefined {
+    return this.#slots.length > kept ? this.#slots.pop() : undefined;
   }
 
   giveSlot(slot: Uint8Array): void {
@@ -88,8 +89,9 @@ export class SharedMemory {
     this.#slots.push(slot);
   }
 
-  takeRegion(): Uint8Array | undefined {
-    return this.#regions.pop();
+  /** `kept`: as in `takeSlot`. */
+  takeRegion(kept = 0): Uint8Array | undefined {
+    return this.#regions.length > kept ? this.#regions.pop() : undefined;
   }
 
   giveRegion(region: Uint8Array): void {

@@ -2,16 +2,43 @@
 //
 // Invariant: every work gets a result; what fails is a result too, so the thread ends only when it is told to or when the machine runs out of memory.
 
+import { readlinkSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ArchiveError, defined, sha256 } from '../base/index.ts';
 import { decodeHead } from '../format/index.ts';
 import { releaseBytes, releaseRead } from './buffers.ts';
 import { openMany } from './open-many.ts';
-import { type Carried, failureOf, Parcel, type Reply, type Request, type Result, type Work } from './pool-messages.ts';
+import {
+  type Carried,
+  failureOf,
+  Parcel,
+  type Reply,
+  type Request,
+  type Result,
+  type Work,
+  type WorkerData,
+} from './pool-messages.ts';
 import { makeRecord, makeRecordInto, openRecord } from './record-job.ts';
 
 const port = defined(parentPort, 'this file runs as a worker');
-const { memory } = workerData as { readonly memory: SharedArrayBuffer | undefined };
+const { memory, patient } = workerData as WorkerData;
+
+if (patient) stepBack();
+
+/**
+ * Lets all other threads go first: of two cores that three of them want, this one then has a fifteenth of one, and all of it when they rest. Linux takes
+ * the id of a thread where one of a process is asked for; elsewhere the thread stays as it is.
+ */
+function stepBack(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+    setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // No /proc, or a system that forbids it: settling then takes its share like anyone else.
+  }
+}
 
 function bytesOf(carried: Carried): Uint8Array {
   if (carried instanceof Uint8Array) return carried;

@@ -243,15 +243,21 @@ export class AppendQueue {
   }
 
   #reserve(spanBytes: number): { image: GroupImage; place: Place } | undefined {
-    const { memory, limits } = this.options;
+    const { memory } = this.options;
     let image = this.#images.at(-1);
     let place = image?.reserve(spanBytes);
     if (place === undefined && memory !== undefined) {
-      image = GroupImage.take(memory, limits.groupBytesMax);
+      image = this.#newImage(memory);
       if (image !== undefined) this.#images.push(image);
       place = image?.reserve(spanBytes);
     }
     return image === undefined || place === undefined ? undefined : { image, place };
+  }
+
+  /** Two regions stay for what arrives from outside. */
+  #newImage(memory: SharedMemory): GroupImage | undefined {
+    const { limits } = this.options;
+    return GroupImage.take(memory, limits.groupBytesMax, this.options.class === 'ingest' ? 0 : 2);
   }
 
   #start(): void {
@@ -286,12 +292,12 @@ export class AppendQueue {
 
   /** One group. Records that are being made now go into the next image. */
   async #commitNext(): Promise<void> {
-    const { memory, limits } = this.options;
+    const { memory } = this.options;
     const placed = this.#images.shift();
     await placed?.finished();
     const batch = this.#takeBatch(placed);
     if (placed !== undefined && this.#waiting.length > 0) this.#keepOthers(placed);
-    const image = placed ?? (memory === undefined ? undefined : GroupImage.take(memory, limits.groupBytesMax));
+    const image = placed ?? (memory === undefined ? undefined : this.#newImage(memory));
     try {
       if (batch.length > 0) await this.#commit(batch, image);
     } finally {

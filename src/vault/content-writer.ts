@@ -35,15 +35,18 @@ const slotBytesMin = 64 * 1024;
 /** A slot that a writer has now. Given back when the chunk was made, or when a writer was left in the middle and is collected. */
 class SlotLease {
   readonly #memory: SharedMemory;
+  readonly #kept: number;
   #slot: Uint8Array | undefined;
 
-  constructor(memory: SharedMemory) {
+  /** `kept`: slots that stay for others. */
+  constructor(memory: SharedMemory, kept: number) {
     this.#memory = memory;
+    this.#kept = kept;
   }
 
   take(): Uint8Array | undefined {
     assert(this.#slot === undefined, 'a writer has one slot at a time');
-    this.#slot = this.#memory.takeSlot();
+    this.#slot = this.#memory.takeSlot(this.#kept);
     return this.#slot?.subarray(0, chunkSizeBytesMax);
   }
 
@@ -79,7 +82,9 @@ export class ContentWriter {
   constructor(queue: AppendQueue, group: KeyGroup, hints: ContentHints, memory: SharedMemory | undefined) {
     this.#queue = queue;
     if (memory !== undefined) {
-      this.#lease = new SlotLease(memory);
+      // What is rewritten leaves most of the slots to what arrives.
+      const kept = queue.options.class === 'ingest' ? 0 : Math.floor(memory.sizes.slots * 0.75);
+      this.#lease = new SlotLease(memory, kept);
       leftBehind.register(this, this.#lease);
     }
     this.#group = group;

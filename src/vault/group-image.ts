@@ -34,9 +34,9 @@ export class GroupImage {
     assert(this.#limit > blockSizeBytes, 'a region has room for records');
   }
 
-  /** Undefined when every region is in use. */
-  static take(memory: SharedMemory, groupBytesMax: number): GroupImage | undefined {
-    const region = memory.takeRegion();
+  /** Undefined when every region is in use, or all but `kept` of them. */
+  static take(memory: SharedMemory, groupBytesMax: number, kept = 0): GroupImage | undefined {
+    const region = memory.takeRegion(kept);
     return region === undefined ? undefined : new GroupImage(memory, region, groupBytesMax);
   }
 
