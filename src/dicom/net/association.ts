@@ -149,6 +149,8 @@ export class Association {
   ): Promise<Operation> {
     const { kind, contextId } = to;
     assert(this.facts.contexts.has(contextId), 'a request goes out in an accepted context');
+    // A peer that has asked for the release takes answers, and nothing new.
+    if (this.#state !== 'open') throw this.#end?.error ?? endedError();
     const messageId = this.#nextMessageId();
     const operation = new Operation({
       kind,

@@ -11,6 +11,7 @@ import type { Association } from './association.ts';
 import { encodeCommandSet } from './command-set.ts';
 import { dimseStatus } from './dimse-status.ts';
 import { cEcho } from './dimse-user.ts';
+import type { IncomingMessage } from './incoming-message.ts';
 import { encodeAbort, encodeReleaseReply, encodeReleaseRequest } from './pdu.ts';
 import {
   associateRequest,
@@ -362,6 +363,26 @@ test('a peer that does not hang up after its release is left by ARTIM', async ()
   clock.advance(1000);
   assert.equal(await peer.hex(), 'end');
   await trial.close();
+});
+
+test('a peer that has asked for the release is asked nothing more, and answered all the same', async () => {
+  const taken = Promise.withResolvers<[Association, IncomingMessage]>();
+  const trial = await startServer(async (association) => {
+    for await (const message of association.messages()) taken.resolve([association, message]);
+  });
+  const peer = await RawPeer.connect(trial);
+  await peer.associate();
+  peer.send(commandPdu(echoContext, echo), encodeReleaseRequest());
+  const [association, message] = await taken.promise;
+  await until(() => !association.isOpen);
+  await assert.rejects(cEcho(association), { code: 'DICOM_ABORTED' });
+  await message.respond({ status: dimseStatus.success });
+  assert.equal((await peer.pdu())?.[0], 4);
+  assert.equal(await peer.hex(), '06000000000400000000');
+  peer.close();
+  await trial.ended();
+  await trial.close();
+  assert.deepEqual([trial.ends, trial.faults], [[undefined], []]);
 });
 
 test('when both sides ask for the release, both get it', async () => {
