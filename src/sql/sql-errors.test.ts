@@ -16,6 +16,7 @@ test('result codes of SQLite become our codes, extended ones by their primary', 
   check(5, 'BUSY');
   check(6, 'BUSY');
   check(10 | (13 << 8), 'DISK_IO');
+  check(10 | (19 << 8), 'DISK_FULL');
   check(11, 'DATABASE_FAILED');
   check(26, 'DATABASE_FAILED');
   check(1, 'DATABASE_FAILED');

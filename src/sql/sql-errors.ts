@@ -27,6 +27,8 @@ const sqliteCorrupt = 11;
 const sqliteFull = 13;
 const sqliteCannotOpen = 14;
 const sqliteNotDatabase = 26;
+/** The index of the log could not be made as long as it has to be. */
+const sqliteIoShmSize = 4874;
 
 export function sqliteError(error: unknown, statement: string): Error {
   if (error instanceof ArchiveError || error instanceof AssertionFault) return error;
@@ -38,7 +40,7 @@ export function sqliteError(error: unknown, statement: string): Error {
     );
   }
   const options = { cause: cause(`SQLite ${fault.errcode} ${String(fault.errstr)}`, statement) };
-  switch (fault.errcode & 0xff) {
+  switch (fault.errcode === sqliteIoShmSize ? sqliteFull : fault.errcode & 0xff) {
     case sqliteFull:
       return new ArchiveError('DISK_FULL', 'no space is left for the database', options);
     case sqliteReadOnly:
