@@ -2,12 +2,15 @@
  * DICOM instances in the archive: kept byte for byte, found by what they say, the same after a rebuild and after settling.
  */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, test } from 'node:test';
 import { type Running, type StartOptions, start } from '../src/app/running.ts';
 import { settingsOf } from '../src/app/settings.ts';
 import type { StoredInstance, StoreInstance } from '../src/archive/index.ts';
 import { defaultTenant, isArchiveError, SeededRandom } from '../src/base/index.ts';
-import { tags } from '../src/dicom/index.ts';
+import { Part10Reader, tags } from '../src/dicom/index.ts';
 import {
   elementBytes,
   explicitLittleEndian,
@@ -285,4 +288,28 @@ test('a rejection note hides what it names, before and after it came, also when 
   running = await open({ rebuild: { fromMedia: false, onPack: () => undefined } });
   assert.deepEqual(await counts(), [undefined, '0']);
   await running.close();
+});
+
+const python = spawnSync('python3', ['-c', 'import hashlib; hashlib.scrypt']).status === 0;
+
+test('the one-file reader makes DICOM files of instances', { skip: python ? false : 'needs python3' }, async () => {
+  const stele = new Stele();
+  folders.push(stele);
+  const settings = settingsOf([{ workers: 1, encryption: false }], stele.folder);
+  const running = await start({ settings, create: true, say: () => undefined });
+  const bytes = makeInstance({ study, number: 1 });
+  await store(running, bytes);
+  await running.archive.sealOpen('all');
+  await running.close();
+  const out = path.join(stele.folder, 'out');
+  const disk = settings.disks[0]?.path ?? '';
+  const reader = path.join(import.meta.dirname, '..', 'tools', 'stele_read.py');
+  const run = spawnSync('python3', [reader, 'extract', disk, '--out', out], { encoding: 'utf8' });
+  assert.equal(run.status, 0, run.stderr);
+  const file = readFileSync(path.join(out, '1', 'dicom', study, `${study}.1`, `${study}.1.1.dcm`));
+  const part10 = new Part10Reader();
+  part10.push(file);
+  part10.finish();
+  assert.equal(part10.meta?.syntax.uid, explicitLittleEndian);
+  assert.ok(file.subarray(part10.meta?.dataSetOffset).equals(bytes));
 });
