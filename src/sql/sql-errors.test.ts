@@ -35,6 +35,21 @@ test('result codes of PostgreSQL become our codes', () => {
   check('53300', 'BUSY');
   check('23505', 'DATABASE_FAILED');
   check('ECONNREFUSED', 'DATABASE_FAILED');
+  check('ERR_INVALID_URL', 'CONFIG_INVALID');
+});
+
+test('a database that cannot be reached or refuses the login says what to look at', () => {
+  const check = (code: string, says: RegExp): void => {
+    const error = postgresError({ code }, 'connecting');
+    assert.ok(error instanceof ArchiveError);
+    assert.match(`${error.message} (${error.hint})`, says);
+  };
+  check('ECONNREFUSED', /cannot be reached .*ECONNREFUSED.*database_url/);
+  check('57P03', /cannot be reached/);
+  check('08006', /cannot be reached/);
+  check('28P01', /refuses the login .*user and password/);
+  check('3D000', /no such database/);
+  check('42P01', /failed .*stele rebuild/);
 });
 
 test('a statement used wrongly is a mistake of ours', () => {

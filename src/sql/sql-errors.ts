@@ -76,5 +76,19 @@ export function postgresError(error: unknown, statement: string): Error {
   if (code === '40001' || code === '40P01' || code === '55P03' || code === '53300') {
     return new ArchiveError('BUSY', `the database is busy (PostgreSQL ${code})`, options);
   }
+  if (code === 'ERR_INVALID_URL') {
+    return new ArchiveError('CONFIG_INVALID', 'database_url is no address', { hint: 'correct it', ...options });
+  }
+  const failed = (says: string, hint: string): ArchiveError =>
+    new ArchiveError('DATABASE_FAILED', `${says} (PostgreSQL ${code})`, { ...options, hint });
+  if (code.startsWith('28'))
+    return failed('the database refuses the login', 'correct user and password in database_url');
+  if (code === '3D000') return failed('there is no such database', 'make it, or correct database_url');
+  if (isConnectionCode(code)) return failed('the database cannot be reached', 'start it, or correct database_url');
   return new ArchiveError('DATABASE_FAILED', `the database failed (PostgreSQL ${code})`, options);
+}
+
+/** Of the system, of the server while it starts or stops, and of a connection that broke. */
+function isConnectionCode(code: string): boolean {
+  return /^(E[A-Z]+|08...|57P0[1-5])$/.test(code);
 }
