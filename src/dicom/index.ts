@@ -16,6 +16,19 @@ export type { JsonReadOptions } from './data/json-reader.ts';
 export { dataSetOfJson } from './data/json-reader.ts';
 export type { JsonOptions } from './data/json-writer.ts';
 export { JsonWriter, jsonOfDataSet } from './data/json-writer.ts';
+export type { Key, Match, MatchOptions, RangeMatch, RangeVr } from './data/matching.ts';
+export {
+  combinedRange,
+  fitsCombined,
+  fitsKeys,
+  fitsName,
+  fitsPattern,
+  fitsTexts,
+  keysOfIdentifier,
+  parseMatch,
+} from './data/matching.ts';
+export type { Moment } from './data/moment.ts';
+export { parseDate, parseDateTime, parseTime } from './data/moment.ts';
 export type { Oddity, OddityKind } from './data/oddity.ts';
 export type { Part10Options } from './data/part10-reader.ts';
 export { Part10Reader } from './data/part10-reader.ts';
