@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Part10Reader } from '../src/dicom/index.ts';
-import { authorization, fileOf, openWebHouse, partsOf, type WebHouse } from './support/dicomweb-rig.ts';
+import { authorization, fileOf, multipartOf, openWebHouse, partsOf, type WebHouse } from './support/dicomweb-rig.ts';
 import { explicitLittleEndian, implicitLittleEndian, makeInstance } from './support/made-instance.ts';
 
 const study = '1.2.826.0.1.3680043.99.71';
@@ -194,4 +194,90 @@ test('a browser is told which pages may ask', async () => {
   } finally {
     await other.close();
   }
+});
+
+const stored = `${study}5`;
+const file = (number: number, more: object = {}): Uint8Array =>
+  fileOf(makeInstance({ study: stored, number, ...more }), `${stored}.1.${number}`);
+
+test('files are stored from a multipart or alone, and told by name', async () => {
+  const { type, body } = multipartOf([file(1), file(2), file(3)]);
+  const response = await house.post('/studies', type, body);
+  assert.equal(response.status, 200);
+  const answer = (await response.json()) as Found;
+  assert.equal(valueOf(answer, '00081190'), `${house.root}/studies/${stored}`);
+  assert.equal(answer['00081199']?.Value?.length, 3);
+  assert.equal(valueOf(answer['00081199']?.Value?.[1] as Found, '00081155'), `${stored}.1.2`);
+  assert.equal((await house.post('/studies', 'application/dicom', file(4))).status, 200);
+  assert.equal((await house.post(`/studies/${stored}`, type, body)).status, 200, 'the same again');
+  const bare = 'application/dicom; transfer-syntax=1.2.840.10008.1.2';
+  const implicit = makeInstance({ study: stored, number: 5, explicit: false });
+  assert.equal((await house.post('/studies', bare, implicit)).status, 200);
+  const parts = await partsOf(await house.get(`/studies/${stored}`));
+  assert.equal(parts.length, 5);
+  assert.ok(parts[0]?.bytes.equals(file(1)));
+});
+
+test('what cannot be stored is told with its reason, beside what was', async () => {
+  const garbage = Buffer.alloc(700, 0xff);
+  const mixed = multipartOf([file(1), garbage, fileOf(makeInstance({ study, series, number: 1 }), `${series}.1`)]);
+  const some = await house.post(`/studies/${stored}`, mixed.type, mixed.body);
+  assert.equal(some.status, 202);
+  const answer = (await some.json()) as Found;
+  assert.equal(answer['00081199']?.Value?.length, 1);
+  assert.equal(valueOf(answer['00081198']?.Value?.[0] as Found, '00081197'), 0xa900, 'another study');
+  assert.equal(valueOf(answer['0008119A']?.Value?.[0] as Found, '00081197'), 0xc000, 'no DICOM');
+  const none = multipartOf([garbage]);
+  assert.equal((await house.post('/studies', none.type, none.body)).status, 409);
+  const differs = multipartOf([fileOf(makeInstance({ study: stored, number: 1 }), '1.2.3.4')]);
+  const warned = await house.post('/studies', differs.type, differs.body);
+  assert.equal(warned.status, 202);
+  assert.equal(valueOf(((await warned.json()) as Found)['00081199']?.Value?.[0] as Found, '00081196'), 0xb007);
+});
+
+test('a body that is not in its form is refused, and what was whole in it is stored', async () => {
+  const { type, body } = multipartOf([file(7), file(8)]);
+  const broken = await house.post('/studies', type, body.subarray(0, body.byteLength - 300));
+  assert.equal(broken.status, 202);
+  assert.equal(((await broken.json()) as Found)['00081199']?.Value?.length, 1);
+  const refused: [string, Uint8Array, number][] = [
+    [type, body.subarray(0, 300), 400],
+    [type, Buffer.from('no multipart'), 400],
+    [type, Buffer.alloc(0), 400],
+    [type, Buffer.from('--a-boundary-of-the-test--'), 400],
+    [type, Buffer.from('--a-boundary-of-the-testX\r\n\r\n'), 400],
+    [type, Buffer.concat([Buffer.from('--a-boundary-of-the-test\r\n'), Buffer.alloc(40_000, 0x61)]), 400],
+    ['multipart/related; type="application/dicom"', body, 400],
+    ['multipart/related; type="application/dicom+xml"; boundary=x', body, 415],
+    ['text/plain', body, 415],
+  ];
+  for (const [contentType, bytes, status] of refused)
+    assert.equal((await house.post('/studies', contentType, bytes)).status, status, contentType);
+  const away = await house.post(`/studies/${stored}/series`, type, body);
+  assert.equal(away.status, 405);
+});
+
+test('a login that only reads stores nothing', async () => {
+  const { accounts } = house.running.archive;
+  const token = await accounts.createToken({ user: 'admin', name: 'reader', role: 'reader' });
+  const { type, body } = multipartOf([file(9)]);
+  const headers = { authorization: `Bearer ${token}` };
+  assert.equal((await house.post('/studies', type, body, headers)).status, 403);
+  assert.equal((await house.get('/studies', headers)).status, 200);
+});
+
+test('a ZIP holds every instance', async () => {
+  const response = await house.get(`/studies/${study}`, { accept: 'application/zip' });
+  assert.equal(response.headers.get('content-type'), 'application/zip');
+  const zip = Buffer.from(await response.arrayBuffer());
+  const end = zip.subarray(zip.byteLength - 22);
+  assert.equal(end.readUInt32LE(0), 0x0605_4b50);
+  assert.equal(end.readUInt16LE(10), 3);
+  const directory = zip.subarray(end.readUInt32LE(16), end.readUInt32LE(16) + end.readUInt32LE(12));
+  assert.equal(directory.readUInt32LE(0), 0x0201_4b50);
+  const name = `${study}/${series}/${series}.1.dcm`;
+  assert.equal(directory.toString('latin1', 46, 46 + directory.readUInt16LE(28)), name);
+  const expected = fileOf(makeInstance({ study, series, number: 1 }), `${series}.1`);
+  const from = 30 + name.length + 20;
+  assert.ok(zip.subarray(from, from + expected.byteLength).equals(expected));
 });

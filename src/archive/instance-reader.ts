@@ -24,6 +24,7 @@ export type ReadInstanceOptions = {
   readonly syntax: string;
   readonly issuer?: string | undefined;
   readonly expected?: { readonly classUid: string; readonly instanceUid: string } | undefined;
+  readonly study?: string | undefined;
 };
 
 /** All that is asked of a header before its bytes may go on their way stands before this group. */
@@ -112,6 +113,8 @@ export class InstanceReader {
       frames: header.number(tags.NumberOfFrames),
       shape: this.#deflated ? undefined : shapeOf(header),
     };
+    if (this.#options.study !== undefined && this.#options.study !== identity.study)
+      throw new ArchiveError('ARGUMENT_INVALID', 'the data set is of another study');
     if (expected !== undefined && expected.instanceUid !== identity.instance)
       this.#oddities.add('instance-uid-differs');
     if (expected !== undefined && expected.classUid !== identity.class) this.#oddities.add('class-uid-differs');

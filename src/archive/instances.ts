@@ -49,6 +49,8 @@ export type StoreInstance = {
   readonly issuer?: string | undefined;
   /** What the protocol said it would be; another in the data set is an oddity, not an error. */
   readonly expected?: { readonly classUid: string; readonly instanceUid: string } | undefined;
+  /** The study that it must be of: ARGUMENT_INVALID when it is of another. */
+  readonly study?: string | undefined;
   /** Which object under one UID is shown when a second one comes with other bytes. */
   readonly whenKnown?: 'first' | 'last' | undefined;
 };

@@ -15,8 +15,9 @@ import { MetadataCache } from './metadata-cache.ts';
 import { answerMetadata } from './metadata-service.ts';
 import { Reply } from './reply.ts';
 import { answerRetrieve } from './retrieve-service.ts';
-import { parseRoute, type Route } from './routes.ts';
+import { type Place, parseRoute, type Route } from './routes.ts';
 import { answerSearch } from './search-service.ts';
+import { answerStore } from './store-service.ts';
 
 export type DicomWebOptions = {
   /** The archive now; throws BUSY while it is being made again. */
@@ -101,6 +102,7 @@ async function exchangeOf(request: IncomingMessage, reply: Reply, options: Dicom
     archive,
     tenant: tenantId(caller.tenant),
     user: caller.user,
+    role: caller.role,
     base: `${rootOf(request)}${options.prefix}`,
     params,
     accepts: parseAccept(request.headers.accept, params.get('accept')),
@@ -121,8 +123,13 @@ async function answerRoute(
   cache: MetadataCache,
 ): Promise<void> {
   const { method = 'GET' } = exchange.request;
+  const storesTo = storePlaceOf(route);
+  if (method === 'POST' && storesTo !== undefined)
+    return answerStore(exchange, storesTo, (error) => options.onFault('dicomweb store', error));
   if (method !== 'GET' && method !== 'HEAD')
-    throw new HttpProblem(405, 'this is not done to such a resource', { allow: 'GET, HEAD' });
+    throw new HttpProblem(405, 'this is not done to such a resource', {
+      allow: storesTo === undefined ? 'GET, HEAD' : 'GET, HEAD, POST',
+    });
   switch (route.kind) {
     case 'search':
       return answerSearch(exchange, route, { answersMax: options.answersMax });
@@ -133,4 +140,10 @@ async function answerRoute(
     default:
       throw new ArchiveError('NOT_FOUND', 'there is no such resource', { hint: 'see PS3.18' });
   }
+}
+
+/** `/studies` and `/studies/{study}` take instances. */
+function storePlaceOf(route: Route): Place | undefined {
+  if (route.kind === 'search') return route.level === 'study' ? route.place : undefined;
+  return route.kind === 'retrieve' && route.place.series === undefined ? route.place : undefined;
 }
