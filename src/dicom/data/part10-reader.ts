@@ -86,7 +86,9 @@ export class Part10Reader {
   }
 
   #look(ended: boolean): boolean {
-    this.#held = concatBytes([this.#held, ...this.#pieces]);
+    const parts = this.#held.length === 0 ? this.#pieces : [this.#held, ...this.#pieces];
+    // A file that comes in one large piece is not copied for its meta information.
+    this.#held = parts.length === 1 ? (parts[0] as Uint8Array) : concatBytes(parts);
     this.#pieces = [];
     if (!this.#begin(ended)) return false;
     const { dataSetOffset } = this.#meta as FileMeta;
