@@ -136,6 +136,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   if (everything.clear) {
     // Noted first: a crash on the way makes the next start do it all again.
     await writeNote(sql, 'complete', '');
+    await writeNote(sql, 'writers_checked', '0');
     await catalog.clear();
     await sql.transaction((tx) => clearTables(tx, [...vaultTables, ...flowTables]));
   }
@@ -174,7 +175,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   await applier.reached(report.writers);
   if (everything.read) await writeNote(sql, 'complete', String(projectVersion));
   await sql.checkpoint();
-  const notes = await startNotes(report, catalog, vault, sql, disks);
+  const notes = await startNotes(report, { catalog, vault, sql, disks });
 
   const objects = new Objects({ vault, catalog, clock, random });
   const accounts = new Accounts({ vault, catalog, clock, random });

@@ -7,7 +7,7 @@
 import { type ArchiveId, type Clock, type DiskId, type PackId, type RecordId } from '../base/index.ts';
 import type { Catalog, ObjectRow } from '../catalog/index.ts';
 import type { PackClassName } from '../format/index.ts';
-import type { CopyReport, Pace, PlacementKind, RepairReport, StoreDisk, Vault } from '../vault/index.ts';
+import type { CopyReport, KnownLoss, Pace, PlacementKind, RepairReport, StoreDisk, Vault } from '../vault/index.ts';
 import type { Accounts } from './accounts.ts';
 import type { ApplicationEntities } from './application-entities.ts';
 import type { Applier } from './applier.ts';
@@ -107,6 +107,14 @@ export type ArchiveStatus = {
   };
   readonly start: StartNotes;
 };
+
+const lossesToldMax = 100;
+
+function knownLossLine({ pack, recordCount, records, foundMs }: KnownLoss): string {
+  const count = recordCount > 0 ? `${recordCount} records` : 'bytes of which no record is known';
+  const ids = records === '' ? '' : ` (${records})`;
+  return `known loss: no copy of pack ${pack} holds ${count}${ids}, found ${new Date(foundMs).toISOString()}`;
+}
 
 export class Archive {
   readonly id: ArchiveId;
@@ -281,6 +289,7 @@ export class Archive {
         `${applier.passedOverCount} entries could not be read at the start, such as ${applier.passedOver[0]?.record ?? ''}`,
       );
     for (const loss of startNotes.losses) lines.push(`lost: ${loss}`);
+    for (const loss of await vault.losses.list(lossesToldMax)) lines.push(knownLossLine(loss));
     for (const each of startNotes.unreadable) lines.push(`unreadable: ${each}`);
     const failing = lines.length > 0 && (vault.shelf.writable().length === 0 || applier.failure !== undefined);
     if (applier.failure !== undefined)

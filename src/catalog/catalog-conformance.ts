@@ -199,7 +199,8 @@ export function catalogConformance(label: string, openEmpty: OpenEmpty): void {
     );
     await catalog.applyBatch([object()], [{ writer, sequence: 7n }]);
     assert.equal(await catalog.applied(writer), 2n ** 40n);
-    const all = await catalog.allApplied();
+    const all = await catalog.appliedAfter(0, 10);
+    assert.deepEqual(await catalog.appliedAfter(all[0]?.number ?? 0, 10), all.slice(1));
     assert.deepEqual(
       new Map(all.map((each) => [each.writer, each.sequence])),
       new Map([

@@ -71,14 +71,18 @@ export class Catalog {
     return row?.applied ?? 0n;
   }
 
-  /** Every writer with records that are in. */
-  async allApplied(): Promise<AppliedSequence[]> {
-    const rows = await this.#sql.all<{ id: Uint8Array; applied: bigint }>(
-      'SELECT id, applied FROM writers WHERE applied > 0 ORDER BY id',
-      [],
+  /** Writers with records that are in, in the order of their numbers, behind this one; a number stays with its writer. */
+  async appliedAfter(number: number, limit: number): Promise<(AppliedSequence & { readonly number: number })[]> {
+    const rows = await this.#sql.all<{ writer_no: bigint; id: Uint8Array; applied: bigint }>(
+      'SELECT writer_no, id, applied FROM writers WHERE writer_no > ? AND applied > 0 ORDER BY writer_no LIMIT ?',
+      [number, limit],
       'bigint',
     );
-    return rows.map((row) => ({ writer: writerId(idOfBytes(row.id)), sequence: row.applied }));
+    return rows.map((row) => ({
+      number: Number(row.writer_no),
+      writer: writerId(idOfBytes(row.id)),
+      sequence: row.applied,
+    }));
   }
 
   /** Takes a shredded group's names out of the tables. Committed when it resolves; safe to repeat. The number of objects that went. */

@@ -1,27 +1,25 @@
-// Care: verifying copies, mending and multiplying them, and letting go of packs whose content lies elsewhere.
+// Care: verifying copies, and letting go of packs whose content lies elsewhere. (Mending and multiplying copies: repair.ts.)
 //
 // Invariants: the copy verified longest ago is verified first; a bad copy is marked before it is mended, so a crash between finds it again; a
 // pack is let go file by file before the register forgets it, so a crash between leaves a pack that is let go again, never one that is
 // half believed.
 
-import { ArchiveError, type DiskId, isArchiveError, type PackId, toArchiveError } from '../base/index.ts';
-import type { DiskFile } from '../disk/index.ts';
+import { ArchiveError, type DiskId, isArchiveError, type PackId } from '../base/index.ts';
 import { decodeIndexRow, type IndexRow, indexRowCount, isFactKind, type Locator } from '../format/index.ts';
+import type { Losses } from './losses.ts';
 import { PackCopy, type ReadRecord } from './pack-copy.ts';
-import { footerCopies, writeFooterFile } from './pack-keeper.ts';
-import { footerPath, openFolder, openPath, packOfName, packSuffix, sealedPath } from './paths.ts';
+import { footerPath, sealedPath } from './paths.ts';
 import type { RecordReader } from './record-reader.ts';
 import type { Placement, PlacementKind, Register } from './register.ts';
-import { restoreCopy } from './restore-copy.ts';
+import { type Pace, type RepairReport, repairCopies } from './repair.ts';
 import type { Shelf } from './shelf.ts';
-import type { StoreDisk } from './store-disk.ts';
-import { replaceStray } from './stray-copies.ts';
 import { isGone, type Problem, verifyCopy } from './verify-pack.ts';
 import { Window, walkRecords } from './walk.ts';
 
 export type CareOptions = {
   readonly shelf: Shelf;
   readonly register: Register;
+  readonly losses: Losses;
   readonly reader: RecordReader;
   readonly nowMs: () => number;
   /** Open, or on its way to the sealed folder: not yet cared for. */
@@ -35,21 +33,11 @@ export type CopyReport = {
   readonly disk: DiskId;
   readonly kind: PlacementKind;
   readonly checkedBytes: number;
+  /** What was not known before: known losses, which no copy can mend, are told by `status`. */
   readonly problems: readonly Problem[];
   readonly gone: boolean;
   readonly cached: boolean;
 };
-
-export type RepairReport = {
-  readonly pack: PackId;
-  readonly disk: DiskId | undefined;
-  readonly kind: PlacementKind;
-  readonly outcome: 'mended' | 'lost' | 'failed';
-  readonly lostRecords: readonly IndexRow[];
-  readonly code: string | undefined;
-};
-
-export type Pace = (bytes: number) => Promise<void>;
 
 const pageMax = 100;
 
@@ -63,16 +51,14 @@ export class Care {
   /** Verifies the copy that was verified longest ago, if before `beforeMs`. undefined: there is none left. */
   async verifyNext(beforeMs: number, pace: Pace): Promise<CopyReport | undefined> {
     const { register, shelf } = this.#options;
-    const due = await register.leastVerified(beforeMs, pageMax);
-    const next = due.find(
-      (placement) => shelf.store(placement.disk)?.state !== 'missing' && shelf.store(placement.disk) !== undefined,
-    );
+    const disks = shelf.present().map((store) => store.id);
+    const next = await register.leastVerified(beforeMs, disks);
     return next === undefined ? undefined : this.verifyPlacement(next, pace);
   }
 
   /** Reads all of one copy back from its medium, and notes what came of it. */
   async verifyPlacement(placement: Placement, pace: Pace): Promise<CopyReport> {
-    const { shelf, register, nowMs } = this.#options;
+    const { shelf, register, losses, nowMs } = this.#options;
     const { pack, disk, kind } = placement;
     let report: CopyReport;
     try {
@@ -82,10 +68,15 @@ export class Care {
         disk,
         kind,
         checkedBytes: verdict.checkedBytes,
-        problems: verdict.problems,
+        problems: kind === 'pack' ? await losses.newOf(pack, verdict.problems) : verdict.problems,
         gone: false,
         cached: verdict.cached,
       };
+      // What was lost in every copy until now is whole in this one: the others are mended from it.
+      if (kind === 'pack' && verdict.problems.length === 0 && (await losses.isKnown(pack))) {
+        await losses.forget(pack);
+        await register.doubtOthers(pack, disk);
+      }
     } catch (error) {
       if (isArchiveError(error, 'FILE_MISSING') && (await register.pack(pack)) === undefined) {
         // Let go meanwhile: there is nothing to verify any more.
@@ -128,40 +119,8 @@ export class Care {
    * did. Looks again at disks that failed or were missing first.
    */
   async *repair(pace: Pace): AsyncGenerator<RepairReport> {
-    const { register, shelf, copies } = this.#options;
     await this.lookAgain();
-    yield* this.#strays(pace);
-    const tried = new Set<string>();
-    for (const placement of await register.badPlacements(pageMax * pageMax)) {
-      const store = shelf.store(placement.disk);
-      if (store === undefined || store.state !== 'present') continue;
-      const report = await this.#restore(placement.pack, placement.kind, store, pace);
-      // A disk that takes no copy may leave another that does.
-      if (report.outcome !== 'failed') tried.add(`${placement.pack}/${placement.kind}`);
-      yield report;
-    }
-    const present = shelf.writable();
-    for (const [kind, wanted] of [
-      ['pack', copies],
-      ['footer', footerCopies],
-    ] as const) {
-      const asked = Math.min(wanted, present.length);
-      for (
-        let short = await this.#short(kind, asked, tried);
-        short.length > 0;
-        short = await this.#short(kind, asked, tried)
-      ) {
-        for (const pack of short) {
-          tried.add(`${pack}/${kind}`);
-          for (let missing = asked - (await this.#goodCount(pack, kind)); missing > 0; missing -= 1) {
-            const target = await this.#targetFor(pack, kind);
-            if (target === undefined) break;
-            yield await this.#restore(pack, kind, target, pace);
-          }
-        }
-      }
-    }
-    await register.checkpoint();
+    yield* repairCopies({ ...this.#options, pace, rowsOf: (pack) => this.rowsOf(pack) });
   }
 
   /** The rows of a sealed pack's index, a page at a time in memory. */
@@ -225,138 +184,6 @@ export class Care {
       }
     }
     throw failure;
-  }
-
-  async #restore(pack: PackId, kind: PlacementKind, target: StoreDisk, pace: Pace): Promise<RepairReport> {
-    const { shelf, register, reader, nowMs } = this.#options;
-    const sources: DiskFile[] = [];
-    try {
-      // Every disk is asked, those believed good first: a power cut may have taken back what the register knew of a copy.
-      const good = (await register.placementsOf(pack)).filter((each) => each.kind === kind && each.state === 'good');
-      const isGood = (store: StoreDisk): boolean => good.some((each) => each.disk === store.id);
-      const path = kind === 'pack' ? sealedPath(pack) : footerPath(pack);
-      for (const store of [...shelf.present().filter(isGood), ...shelf.present().filter((each) => !isGood(each))]) {
-        const file = await store.disk.open(path, 'read').catch(() => undefined);
-        if (file !== undefined) sources.push(file);
-      }
-      for (const store of kind === 'pack' ? shelf.present() : []) {
-        const stray = await store.disk.open(openPath(pack), 'read').catch(() => undefined);
-        if (stray !== undefined) sources.push(stray);
-      }
-      if (kind === 'footer' && (await this.#footerFromPack(pack, target))) {
-        return { pack, disk: target.id, kind, outcome: 'mended', lostRecords: [], code: undefined };
-      }
-      if (sources.length === 0) {
-        const lostRecords = kind === 'pack' ? await this.#allRecords(pack) : [];
-        await register.count('lost_records', lostRecords.length);
-        return { pack, disk: target.id, kind, outcome: 'lost', lostRecords, code: 'RECORD_LOST' };
-      }
-      const problems = await restoreCopy({ pack, kind, target, sources, pace });
-      shelf.forget(target.id, pack);
-      reader.forget(pack);
-      if (problems.length > 0) {
-        const lostRecords = kind === 'pack' ? await this.#recordsIn(pack, problems) : [];
-        await register.count('lost_records', lostRecords.length);
-        return { pack, disk: target.id, kind, outcome: 'lost', lostRecords, code: 'RECORD_LOST' };
-      }
-      await register.place({ pack, disk: target.id, kind, state: 'good', verifiedMs: nowMs() });
-      await register.count('repaired_packs', 1);
-      return { pack, disk: target.id, kind, outcome: 'mended', lostRecords: [], code: undefined };
-    } catch (error) {
-      const { code } = toArchiveError(error, 'INTERNAL', 'repair failed');
-      return { pack, disk: target.id, kind, outcome: 'failed', lostRecords: [], code };
-    } finally {
-      for (const source of sources) await source.close();
-    }
-  }
-
-  /** A footer file from a whole pack: shorter than copying another footer file, and right when there is none. */
-  async #footerFromPack(pack: PackId, target: StoreDisk): Promise<boolean> {
-    const { register, shelf, nowMs } = this.#options;
-    for (const placement of await register.placementsOf(pack)) {
-      if (placement.kind !== 'pack' || placement.state !== 'good') continue;
-      try {
-        await shelf.withFile(placement.disk, pack, 'pack', async (file) => {
-          const locator = await new PackCopy(file).locator();
-          if (locator === undefined) throw new ArchiveError('PACK_TRUNCATED', `pack ${pack} has no locator`);
-          await writeFooterFile(target, file, locator);
-        });
-        shelf.forget(target.id, pack);
-        const made: Placement = { pack, disk: target.id, kind: 'footer', state: 'good', verifiedMs: nowMs() };
-        const verdict = await shelf.withFile(target.id, pack, 'footer', (file) =>
-          verifyCopy({ file, kind: 'footer', pace: async () => undefined }),
-        );
-        if (verdict.problems.length > 0) continue;
-        await register.place(made);
-        return true;
-      } catch {
-        // The next copy, then other footer files.
-      }
-    }
-    return false;
-  }
-
-  /** The records that these stretches of a pack cost. */
-  async #recordsIn(pack: PackId, problems: readonly Problem[]): Promise<IndexRow[]> {
-    const exact = problems.filter((problem) => problem.what === 'record' || problem.what === 'unreadable');
-    const lost: IndexRow[] = [];
-    for await (const row of this.rowsOf(pack)) {
-      const end = row.offset + row.sizeBytes;
-      if (exact.some((problem) => row.offset < problem.offset + problem.sizeBytes && end > problem.offset))
-        lost.push(row);
-    }
-    return lost;
-  }
-
-  /** Every record of a pack of which nothing is left but, with luck, its footer. */
-  async #allRecords(pack: PackId): Promise<IndexRow[]> {
-    const rows: IndexRow[] = [];
-    try {
-      for await (const row of this.rowsOf(pack)) rows.push(row);
-    } catch (error) {
-      if (!(error instanceof ArchiveError)) throw error;
-    }
-    return rows;
-  }
-
-  /** Copies that stayed behind in the open folders while others of their packs were sealed. */
-  async *#strays(pace: Pace): AsyncGenerator<RepairReport> {
-    const { register, shelf, isLive } = this.#options;
-    for (const store of shelf.writable()) {
-      for (const name of await store.disk.list(openFolder).catch(() => [])) {
-        const pack = packOfName(name, packSuffix);
-        if (pack === undefined || isLive(pack) || (await register.pack(pack)) === undefined) continue;
-        const report = { pack, disk: store.id, kind: 'pack' as const, lostRecords: [] };
-        try {
-          const replaced = await replaceStray({ shelf, register, pack, store, pace });
-          if (replaced) yield { ...report, outcome: 'mended', code: undefined };
-        } catch (error) {
-          yield { ...report, outcome: 'failed', code: toArchiveError(error, 'INTERNAL', 'repair failed').code };
-        }
-      }
-    }
-  }
-
-  async #short(kind: PlacementKind, asked: number, tried: ReadonlySet<string>): Promise<PackId[]> {
-    const { register, shelf } = this.#options;
-    const disks = shelf.present().map((store) => store.id);
-    const packs = await register.packsShortOf(asked, kind, disks, tried.size + pageMax);
-    return packs.filter((pack) => !tried.has(`${pack}/${kind}`));
-  }
-
-  async #goodCount(pack: PackId, kind: PlacementKind): Promise<number> {
-    const { register, shelf } = this.#options;
-    const placements = await register.placementsOf(pack);
-    return placements.filter(
-      (each) =>
-        each.kind === kind && each.state === 'good' && (shelf.store(each.disk)?.state ?? 'missing') !== 'missing',
-    ).length;
-  }
-
-  async #targetFor(pack: PackId, kind: PlacementKind): Promise<StoreDisk | undefined> {
-    const { register, shelf } = this.#options;
-    const taken = (await register.placementsOf(pack)).filter((each) => each.kind === kind).map((each) => each.disk);
-    return shelf.writable().find((store) => !taken.includes(store.id));
   }
 
   /** A disk that failed or was missing may be well again. */

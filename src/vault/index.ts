@@ -5,12 +5,14 @@
 // DISK_MISSING, KEY_SHREDDED. `care`: verify, repair, release; safe to repeat.
 
 export type { DurableFact, DurableGroup } from './append-queue.ts';
-export type { CopyReport, Pace, RepairReport } from './care.ts';
+export type { CopyReport } from './care.ts';
 export type { ContentInfo, OpenedRecord } from './content-reader.ts';
 export type { Content, ContentHints, ContentWriter, FactDraft } from './content-writer.ts';
 export type { Draft } from './draft.ts';
 export type { FoundFact } from './fact-windows.ts';
 export type { VaultLimits } from './limits.ts';
+export type { KnownLoss } from './losses.ts';
+export { countOfRuns, recordRunsText } from './losses.ts';
 export type { ReadRecord } from './pack-copy.ts';
 export {
   identityPath,
@@ -22,6 +24,7 @@ export {
 export type { FoundRecord } from './record-reader.ts';
 export type { RecoveryLoss, RecoveryReport } from './recovery.ts';
 export type { CounterName, PackFacts, Placement, PlacementKind, Run } from './register.ts';
+export type { Pace, RepairReport } from './repair.ts';
 export type { StoreDisk } from './store-disk.ts';
 export { enrolDisk, joinDisk, readIdentity } from './store-disk.ts';
 export { vaultMigrations, vaultTables } from './tables.ts';

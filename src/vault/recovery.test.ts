@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openRig, type Rig, type RigOptions, rigGroup } from '../../tests/support/vault-rig.ts';
-import { type PackId, type RecordId, SeededRandom } from '../base/index.ts';
+import { ArchiveError, type PackId, type RecordId, SeededRandom } from '../base/index.ts';
 import { SimDisk } from '../disk/index.ts';
 import { recordKind } from '../format/index.ts';
 import { openFolder, openPath, sealedPath } from './paths.ts';
@@ -176,6 +176,90 @@ test('damage in the middle of a tail is told with its extent, and costs only wha
   await checkAll(again, stored.slice(1));
   await assert.rejects(again.vault.open((stored[0] as Stored).ref), { code: 'RECORD_UNKNOWN' });
   await again.vault.close();
+});
+
+test('a loss names the records that the ones around it say were there', async () => {
+  const disk = new SimDisk({ random: new SeededRandom(1) });
+  const single = { copies: 1, whenFewer: 'refuse' } as const;
+  const rig = await openRig({ disks: [disk], storage: single });
+  for (let index = 0; index < 6; index += 1) await store(rig, random.bytes(5000));
+  const live = rig.vault.livePacks()[0];
+  assert.ok(live !== undefined);
+  await rig.vault.close();
+  // Groups of 8 KB, each of a chunk and its entry; the third loses its chunk, and the fourth both.
+  const group = (number: number): number => 4096 + number * 8192;
+  disk.flipBit(openPath(live.pack), group(2) + 20);
+  disk.flipBit(openPath(live.pack), group(3) + 20);
+  disk.flipBit(openPath(live.pack), group(3) + 128 + 5032 + 20);
+  disk.dropCache();
+  const again = await start([disk.restart()], rig, 2, { storage: single });
+  const writer = again.report.losses[0]?.missing[0]?.writer;
+  assert.ok(writer !== undefined);
+  const missing = again.report.losses.flatMap((loss) => loss.missing);
+  const ids = missing.flatMap(({ first, last }) => (first === last ? [first] : [first, last]));
+  assert.deepEqual(ids, [5n, 7n, 8n]);
+  // Known from here on, and told by nobody again.
+  const [known] = await again.vault.losses.list(10);
+  assert.deepEqual([known?.pack, known?.recordCount], [live.pack, 3]);
+  assert.equal(known?.records, `${writer}.5, ${writer}.7-8`);
+  for await (const report of again.vault.care.verifyAll(async () => undefined)) assert.deepEqual(report.problems, []);
+  for await (const report of again.vault.care.repair(async () => undefined)) assert.fail(report.outcome);
+  await again.vault.close();
+});
+
+test('the first records of a pack, and the last acknowledged, are named as well', async () => {
+  const disk = new SimDisk({ random: new SeededRandom(1) });
+  const single = { copies: 1, whenFewer: 'refuse' } as const;
+  const rig = await openRig({ disks: [disk], storage: single });
+  for (let index = 0; index < 2; index += 1) await store(rig, random.bytes(5000));
+  await rig.vault.sealOpen('all');
+  for (let index = 0; index < 3; index += 1) await store(rig, random.bytes(5000));
+  const live = rig.vault.livePacks()[0];
+  assert.ok(live !== undefined);
+  await rig.vault.close();
+  disk.flipBit(openPath(live.pack), 4096 + 20);
+  disk.flipBit(openPath(live.pack), 4096 + 2 * 8192 + 20);
+  disk.dropCache();
+  const again = await start([disk.restart()], rig, 2, { storage: single, sequences: async () => 10n });
+  const missing = again.report.losses.flatMap((loss) => loss.missing);
+  assert.deepEqual(
+    missing.map(({ first, last }) => [first, last]),
+    [
+      [5n, 5n],
+      [9n, 9n],
+    ],
+  );
+  await again.vault.close();
+});
+
+test('nothing is called lost while a disk that is away may hold it', async () => {
+  const disks = twoDisks();
+  const rig = await openRig({ disks, storage: accept });
+  const stored = [await store(rig, random.bytes(600)), await store(rig, random.bytes(700))];
+  await rig.vault.sealOpen('all');
+  const [facts] = await rig.vault.register.packsAfter(undefined, 1);
+  assert.ok(facts !== undefined);
+  const [one, two] = disks as [SimDisk, SimDisk];
+  one.flipBit(sealedPath(facts.pack), 4096 + 300, 1);
+  one.dropCache();
+  // The other disk is away: nothing is called lost while it may hold the record.
+  const state = rig.stores[1] as { state: string };
+  state.state = 'missing';
+  two.space = () => Promise.reject(new ArchiveError('DISK_MISSING', 'away'));
+  for await (const report of rig.vault.care.verifyAll(async () => undefined)) void report;
+  const outcomes: (string | undefined)[] = [];
+  for await (const report of rig.vault.care.repair(async () => undefined)) outcomes.push(report.code);
+  assert.deepEqual(outcomes, ['DISK_MISSING']);
+  assert.deepEqual(await rig.vault.losses.list(10), []);
+  await rig.vault.close();
+  await checkAll(
+    await start(
+      [one.restart(), disks[1] as SimDisk].map((disk) => disk.restart()),
+      rig,
+      3,
+    ),
+    stored,
+  );
 });
 
 test('a disk that cannot move its sealed copy keeps it, and the next start moves it', async () => {

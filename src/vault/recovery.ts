@@ -20,21 +20,23 @@ import {
 import type { Locator } from '../format/index.ts';
 import { type FactTaker, factBatchMax, runsOfPack, walkFacts } from './adopt-pack.ts';
 import type { FactWorks, FoundFact } from './fact-windows.ts';
+import type { Losses } from './losses.ts';
 import type { OpenIndex } from './open-index.ts';
 import { PackCopy, type ReadRecord } from './pack-copy.ts';
 import type { PackKeeper } from './pack-keeper.ts';
 import { openFolder, openPath, packOfName, packSuffix, partSuffix } from './paths.ts';
 import { type FoundFile, reconcilePacks } from './reconcile.ts';
-import type { Register } from './register.ts';
+import type { Register, Run } from './register.ts';
 import type { Shelf } from './shelf.ts';
 import type { StoreDisk } from './store-disk.ts';
 import { copiesOf, replaceStray } from './stray-copies.ts';
 import { type Applied, scanTail, type TailCopy, type TailLoss } from './tail-scan.ts';
-import { isFooterWhole } from './verify-pack.ts';
+import { isFooterWhole, verifyCopy } from './verify-pack.ts';
 
 /** Takes facts, checked and opened where they can be, in the order of their packs. */
 export type TakeFacts = (facts: readonly FoundFact[]) => Promise<void>;
 
+/** Records that the catalog or the records around them say were there, and that no copy holds. */
 export type RecoveryLoss = TailLoss & { readonly pack: PackId };
 
 export type RecoveryReport = {
@@ -56,6 +58,9 @@ export class Recovery {
   readonly #taker: FactTaker;
   readonly #archive: ArchiveId;
   readonly #applied: Applied;
+  readonly #losses: Losses;
+  readonly #nowMs: () => number;
+  readonly #found: RecoveryLoss[] = [];
   readonly report: RecoveryReport = {
     packCount: 0,
     factCount: 0,
@@ -73,6 +78,8 @@ export class Recovery {
     open: (record: ReadRecord) => Uint8Array | Promise<Uint8Array>;
     take: TakeFacts;
     archive: ArchiveId;
+    losses: Losses;
+    nowMs: () => number;
     applied?: Applied | undefined;
   }) {
     this.#shelf = options.shelf;
@@ -89,6 +96,8 @@ export class Recovery {
     };
     this.#archive = options.archive;
     this.#applied = options.applied ?? (async () => 0n);
+    this.#losses = options.losses;
+    this.#nowMs = options.nowMs;
   }
 
   /** Seals and registers what lies in the open folders. */
@@ -102,6 +111,32 @@ export class Recovery {
       }
     }
     for (const [pack, stores] of packs) await this.#tail(pack, stores);
+  }
+
+  /** Tells what was lost, once everything was looked at: a record that one pack lacks another may hold. */
+  async finish(): Promise<void> {
+    for (const loss of this.#found) {
+      const missing: Run[] = [];
+      for (const run of loss.missing) missing.push(...(await this.#register.lackOf(run)));
+      this.report.losses.push({ ...loss, missing });
+    }
+    for (const pack of new Set(this.#found.map((loss) => loss.pack))) await this.#keepLosses(pack);
+  }
+
+  /** What verification would find of a pack that was sealed with holes is known from here on. */
+  async #keepLosses(pack: PackId): Promise<void> {
+    const placement = (await this.#register.placementsOf(pack)).find((each) => each.kind === 'pack');
+    if (placement === undefined) return;
+    const lost = this.report.losses.filter((loss) => loss.pack === pack).flatMap((loss) => loss.missing);
+    try {
+      const { problems } = await this.#shelf.withFile(placement.disk, pack, 'pack', (file) =>
+        verifyCopy({ file, kind: 'pack', pace: async () => undefined }),
+      );
+      await this.#losses.note(pack, problems, lost, this.#nowMs());
+    } catch (error) {
+      // Then the next verification finds it and tells it again.
+      if (!(error instanceof ArchiveError)) throw error;
+    }
   }
 
   /** A disk that cannot be listed is left aside, and the others are gone on with: what is on it comes back as stray copies. */
@@ -153,11 +188,11 @@ export class Recovery {
   /** Copies that stayed behind in the open folder while another was sealed. */
   async #strays(pack: PackId, stores: readonly StoreDisk[]): Promise<void> {
     if ((await this.#register.pack(pack)) === undefined) return;
-    const { shelf, register } = { shelf: this.#shelf, register: this.#register };
+    const { shelf, register, losses } = { shelf: this.#shelf, register: this.#register, losses: this.#losses };
     for (const store of stores) {
       try {
         if ((await store.disk.stat(openPath(pack))) === undefined) continue;
-        await replaceStray({ shelf, register, pack, store, pace: async () => undefined });
+        await replaceStray({ shelf, register, losses, pack, store, pace: async () => undefined });
       } catch (error) {
         // It stays where it is, and nothing of the pack is lost: the next start or repair tries again.
         if (!(error instanceof ArchiveError)) throw error;
@@ -209,7 +244,11 @@ export class Recovery {
    * a name of its own. Its records are the same wherever they lie.
    */
   async #sealTail(pack: PackId, copies: readonly TailCopy[], as: PackId = pack): Promise<void> {
-    const scan = await scanTail(copies, { pack, archive: this.#archive }, this.#applied);
+    const scan = await scanTail(
+      copies,
+      { pack, archive: this.#archive },
+      { applied: this.#applied, sealedBelow: (writer, below) => this.#register.lastBelow(writer, below) },
+    );
     if (scan === undefined) {
       for (const copy of copies) await copy.store.disk.remove(openPath(pack));
       return;
@@ -222,7 +261,7 @@ export class Recovery {
       }
       return undefined;
     });
-    for (const loss of scan.losses) this.report.losses.push({ ...loss, pack });
+    for (const loss of scan.losses) this.#found.push({ ...loss, pack: as });
     // Nothing of it can be read now. It stays where it is: a repaired medium may give more.
     if (scan.index.count === 0) return;
     this.#observe(scan.hybridGreatest);

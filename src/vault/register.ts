@@ -138,7 +138,14 @@ export class Register {
   /** Forgets a pack that was released. */
   async removePack(pack: PackId): Promise<void> {
     await this.#sql.transaction(async (tx) => {
-      for (const table of ['vault_runs', 'vault_placements', 'vault_scrubs', 'vault_packs']) {
+      for (const table of [
+        'vault_runs',
+        'vault_placements',
+        'vault_scrubs',
+        'vault_holes',
+        'vault_losses',
+        'vault_packs',
+      ]) {
         await tx.run(`DELETE FROM ${table} WHERE pack_no IN (SELECT pack_no FROM vault_packs WHERE pack_id = ?)`, [
           bytesOfId(pack),
         ]);
@@ -241,17 +248,57 @@ export class Register {
     }));
   }
 
+  /** What of a run no sealed pack holds. */
+  async lackOf(run: Run): Promise<Run[]> {
+    const rows = await this.#sql.all<{ seq_first: bigint; seq_last: bigint }>(
+      `SELECT r.seq_first, r.seq_last FROM vault_runs r JOIN vault_writers w ON w.writer_no = r.writer_no
+       WHERE w.writer_id = ? AND r.seq_first <= ? AND r.seq_last >= ? ORDER BY r.seq_first`,
+      [bytesOfId(run.writer), run.last, run.first],
+      'bigint',
+    );
+    const lack: Run[] = [];
+    let next = run.first;
+    for (const { seq_first, seq_last } of rows) {
+      if (seq_first > next) lack.push({ writer: run.writer, first: next, last: seq_first - 1n });
+      if (seq_last >= next) next = seq_last + 1n;
+    }
+    if (next <= run.last) lack.push({ writer: run.writer, first: next, last: run.last });
+    return lack;
+  }
+
   async placementsOf(pack: PackId): Promise<Placement[]> {
     return this.#placements('p.pack_id = ?', [bytesOfId(pack)], 'ORDER BY l.state, d.disk_no');
   }
 
-  /** Whole packs on these disks that were verified longest ago, those never verified first. */
-  async leastVerified(beforeMs: number, limit: number): Promise<Placement[]> {
-    return this.#placements(
-      'l.kind = 1 AND l.verified_ms < ?',
-      [beforeMs],
-      `ORDER BY l.verified_ms, l.pack_no LIMIT ${Math.floor(limit)}`,
+  /** The whole pack on these disks that was verified longest ago, those never verified first, if before that time. */
+  async leastVerified(beforeMs: number, disks: readonly DiskId[]): Promise<Placement | undefined> {
+    if (disks.length === 0) return undefined;
+    const found = await this.#placements(
+      `l.kind = 1 AND l.verified_ms < ? AND d.disk_id IN (${disks.map(() => '?').join(', ')})`,
+      [beforeMs, ...disks.map(bytesOfId)],
+      'ORDER BY l.verified_ms, l.pack_no LIMIT 1',
     );
+    return found[0];
+  }
+
+  /** Says of every copy of the pack but the one on this disk that it is bad: a better one was found. */
+  async doubtOthers(pack: PackId, disk: DiskId): Promise<void> {
+    await this.#sql.run(
+      `UPDATE vault_placements SET state = ? WHERE kind = ? AND pack_no IN (SELECT pack_no FROM vault_packs WHERE pack_id = ?)
+       AND disk_no NOT IN (SELECT disk_no FROM vault_disks WHERE disk_id = ?)`,
+      [stateNumbers.bad, kindNumbers.pack, bytesOfId(pack), bytesOfId(disk)],
+    );
+  }
+
+  /** The greatest sequence of a writer below this one that any sealed pack holds; 0 when none does. */
+  async lastBelow(writer: WriterId, below: bigint): Promise<bigint> {
+    const row = await this.#sql.one<{ last: bigint | null }>(
+      `SELECT max(r.seq_last) AS last FROM vault_runs r JOIN vault_writers w ON w.writer_no = r.writer_no
+       WHERE w.writer_id = ? AND r.seq_last < ?`,
+      [bytesOfId(writer), below],
+      'bigint',
+    );
+    return row?.last ?? 0n;
   }
 
   async badPlacements(limit: number): Promise<Placement[]> {

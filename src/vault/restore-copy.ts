@@ -27,8 +27,10 @@ export type RestoreOptions = {
   readonly pace: (bytes: number) => Promise<void>;
 };
 
-/** Empty: the copy is whole and in place. Otherwise what no source could give. */
-export async function restoreCopy(options: RestoreOptions): Promise<readonly Problem[]> {
+/** `problems`: what no source could give. `placed`: the copy is in place, whole or as good as can be. */
+export async function restoreCopy(
+  options: RestoreOptions,
+): Promise<{ readonly problems: readonly Problem[]; readonly placed: boolean }> {
   const { pack, kind, target, sources, pace } = options;
   const path = kind === 'pack' ? sealedPath(pack) : footerPath(pack);
   const part = partPath(pack, kind);
@@ -40,26 +42,37 @@ export async function restoreCopy(options: RestoreOptions): Promise<readonly Pro
   let unread = 0;
   try {
     unread = await patch({ to: file, sources, offset: 0, sizeBytes, from: 0, pace });
+    problems = await verified(file, { kind, pace });
     // Each source is asked twice: what stood in for a stretch that the first could not read may be rotten where the first is not.
     const rounds = sources.length === 1 ? 1 : 2 * sources.length;
-    for (let round = 1; ; round += 1) {
-      await file.sync();
-      problems = (await verifyCopy({ file, kind, pace })).problems;
-      if (problems.length === 0 || round >= rounds) break;
-      for (const problem of patchable(problems, sizeBytes)) {
-        const { offset } = problem;
-        await patch({ to: file, sources, offset, sizeBytes: problem.sizeBytes, from: round % sources.length, pace });
-      }
-    }
+    let best = { from: 0, count: problems.length };
+    const patchFrom = async (from: number): Promise<void> => {
+      for (const { offset, sizeBytes: length } of patchable(problems, sizeBytes))
+        await patch({ to: file, sources, offset, sizeBytes: length, from, pace });
+      problems = await verified(file, { kind, pace });
+      if (problems.length < best.count) best = { from, count: problems.length };
+    };
+    for (let round = 1; round < rounds && problems.length > 0; round += 1) await patchFrom(round % sources.length);
+    // What nobody has whole is taken from whoever has most of it.
+    if (problems.length > best.count) await patchFrom(best.from);
   } finally {
     await file.close();
   }
   // With records that no source has, it is still at least as good as each of them: what another loss would cost is saved now. Not so when
   // something could not be read at all: a medium may give tomorrow what it refuses today.
   const better = unread === 0 && problems.every((problem) => recordDamage.has(problem.what));
-  if (problems.length === 0 || better) await target.disk.rename(part, path);
+  const placed = problems.length === 0 || better;
+  if (placed) await target.disk.rename(part, path);
   else await target.disk.remove(part);
-  return problems;
+  return { problems, placed };
+}
+
+async function verified(
+  file: DiskFile,
+  { kind, pace }: { kind: PlacementKind; pace: RestoreOptions['pace'] },
+): Promise<readonly Problem[]> {
+  await file.sync();
+  return (await verifyCopy({ file, kind, pace })).problems;
 }
 
 /** As long as a copy says whose locator is whole: one that was cut short or has something behind it does not count. */

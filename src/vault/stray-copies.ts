@@ -7,6 +7,7 @@
 import type { PackId } from '../base/index.ts';
 import type { DiskFile } from '../disk/index.ts';
 import { openPath, sealedPath } from './paths.ts';
+import type { Losses } from './losses.ts';
 import type { Register } from './register.ts';
 import { restoreCopy } from './restore-copy.ts';
 import type { Shelf } from './shelf.ts';
@@ -15,6 +16,7 @@ import type { StoreDisk } from './store-disk.ts';
 export type StrayOptions = {
   readonly shelf: Shelf;
   readonly register: Register;
+  readonly losses: Losses;
   readonly pack: PackId;
   readonly store: StoreDisk;
   readonly pace: (bytes: number) => Promise<void>;
@@ -22,14 +24,15 @@ export type StrayOptions = {
 
 /** Makes a whole copy on this disk from the sealed ones and what the stray holds, then removes the stray. False: no whole copy can be made. */
 export async function replaceStray(options: StrayOptions): Promise<boolean> {
-  const { shelf, register, pack, store, pace } = options;
+  const { shelf, register, losses, pack, store, pace } = options;
   const sources = await copiesOf(shelf, pack);
   if (sources.length === 0) return false;
   try {
     const stray = await store.disk.open(openPath(pack), 'read').catch(() => undefined);
     if (stray !== undefined) sources.push(stray);
-    const problems = await restoreCopy({ pack, kind: 'pack', target: store, sources, pace });
-    if (problems.length > 0) return false;
+    const { problems } = await restoreCopy({ pack, kind: 'pack', target: store, sources, pace });
+    // What every copy lacks is known already, and keeps no stray.
+    if ((await losses.newOf(pack, problems)).length > 0) return false;
   } finally {
     for (const source of sources) await source.close();
   }

@@ -63,6 +63,21 @@ export const vaultTables = [
     dump: '',
   }),
   defineTable({
+    name: 'vault_holes',
+    room: 'vault',
+    // Found again by verifying.
+    class: 'cache',
+    columns: { pack_no: 'integer', what: 'text', at_offset: 'integer', size_bytes: 'integer' },
+    dump: '',
+  }),
+  defineTable({
+    name: 'vault_losses',
+    room: 'vault',
+    class: 'cache',
+    columns: { pack_no: 'integer', record_count: 'integer', records: 'text', found_ms: 'integer' },
+    dump: '',
+  }),
+  defineTable({
     name: 'vault_counters',
     room: 'vault',
     class: 'cache',
@@ -94,6 +109,19 @@ export const vaultMigrations = [
       `CREATE TABLE vault_scrubs (
         pack_no INTEGER NOT NULL, disk_no INTEGER NOT NULL, next_offset INTEGER NOT NULL, PRIMARY KEY (pack_no, disk_no)) STRICT, WITHOUT ROWID`,
       'CREATE TABLE vault_counters (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID',
+    ],
+  }),
+  defineMigration({
+    room: 'vault',
+    number: 2,
+    name: 'known losses',
+    statements: [
+      `CREATE TABLE vault_holes (
+        pack_no INTEGER NOT NULL, what TEXT NOT NULL, at_offset INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
+        PRIMARY KEY (pack_no, what, at_offset, size_bytes)) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE vault_losses (
+        pack_no INTEGER NOT NULL PRIMARY KEY, record_count INTEGER NOT NULL, records TEXT NOT NULL,
+        found_ms INTEGER NOT NULL) STRICT`,
     ],
   }),
 ];

@@ -31,6 +31,7 @@ import {
   recordKind,
 } from '../format/index.ts';
 import { OpenIndex } from './open-index.ts';
+import type { Run } from './register.ts';
 import type { StoreDisk } from './store-disk.ts';
 import { type ReadBytes, readAround, Window, walkRecords } from './walk.ts';
 
@@ -45,6 +46,8 @@ export type TailLoss = {
   /** Records the commit record counts; 0 where that is gone too. */
   readonly recordCount: number;
   readonly foundCount: number;
+  /** Sequences of the pack's writer that should lie here by those before and behind, and were not found. */
+  readonly missing: readonly Run[];
 };
 
 export type TailScan = {
@@ -73,11 +76,18 @@ type GroupRead = { readonly rows: IndexRow[]; readonly ending: Ending | undefine
 
 const windowBytes = 64 * 1024;
 
+/** What is known of a pack from elsewhere. */
+export type TailKnown = {
+  readonly applied: Applied;
+  /** The greatest sequence of a writer below this one in sealed packs; 0 when there is none. */
+  readonly sealedBelow: (writer: WriterId, below: bigint) => Promise<bigint>;
+};
+
 /** undefined: no copy has a committed group, so nothing was ever acknowledged from this pack. */
 export async function scanTail(
   copies: readonly TailCopy[],
   identity: { readonly pack: PackId; readonly archive: ArchiveId },
-  applied: Applied = async () => 0n,
+  known: TailKnown = { applied: async () => 0n, sealedBelow: async () => 0n },
 ): Promise<TailScan | undefined> {
   const sources: Source[] = [];
   let header: PackHeader | undefined;
@@ -109,24 +119,37 @@ export async function scanTail(
     const own = await lastCommit(source, header);
     if (own !== undefined && (last === undefined || own.commitOffset > last.commitOffset)) last = own;
   }
-  const promised = header === undefined ? 0n : await applied(header.writer);
-  if (last === undefined) return header === undefined ? undefined : scanGroups(header, sources, undefined, promised);
+  if (last === undefined) return header === undefined ? undefined : scanGroups(header, sources, undefined, known);
   // Without a header on any disk the groups are as good as before; the class alone is not known, and ingest packs are read and settled again.
   const { writer, hybrid } = last.commit;
   header ??= { class: 'ingest', pack: identity.pack, archive: identity.archive, writer, created: hybrid };
-  return scanGroups(header, sources, last, promised === 0n ? await applied(header.writer) : promised);
+  return scanGroups(header, sources, last, known);
 }
 
 async function scanGroups(
   header: PackHeader,
   sources: readonly Source[],
   last: Ending | undefined,
-  promised: bigint,
+  known: TailKnown,
 ): Promise<TailScan | undefined> {
+  const promised = await known.applied(header.writer);
   const wasPromised = (row: IndexRow): boolean => row.id.writer === header.writer && row.id.sequence <= promised;
   const index = new OpenIndex();
   const whole = new Set(sources.filter((source) => source.headerGood).map((source) => source.copy));
-  const losses: TailLoss[] = [];
+  const losses: (Omit<TailLoss, 'missing'> & { readonly sequences: LossSequences })[] = [];
+  let before: bigint | undefined;
+  const lose = (loss: Omit<TailLoss, 'missing' | 'foundCount'>, found: readonly IndexRow[]): void => {
+    for (const each of losses) each.sequences.end(before);
+    const sequences = new LossSequences(header.writer, before, found);
+    losses.push({ ...loss, foundCount: found.length, sequences });
+  };
+  const keep = (rows: readonly IndexRow[]): void => {
+    for (const row of rows) {
+      index.add(row);
+      if (row.hybrid > hybridGreatest) hybridGreatest = row.hybrid;
+      if (row.id.writer === header.writer && row.id.sequence > (before ?? 0n)) before = row.id.sequence;
+    }
+  };
   let hybridGreatest = header.created;
   let end = { offset: blockSizeBytes, commitOffset: undefined as number | undefined, groupCount: 0 };
   while (last !== undefined && end.offset <= last.commitOffset) {
@@ -139,19 +162,12 @@ async function scanGroups(
     if (best === undefined && isLast && !rows.some(wasPromised)) break;
     for (const { source, read } of reads) if (!read.good) whole.delete(source.copy);
     const ending = best?.ending ?? (await nextCommit(sources, end.offset)) ?? last;
+    for (const loss of losses) loss.sequences.see(rows);
     if (best === undefined) {
-      const exact = ending.commit.groupOffset === end.offset;
-      losses.push({
-        offset: end.offset,
-        sizeBytes: ending.commitOffset - end.offset,
-        recordCount: exact ? ending.commit.recordCount : 0,
-        foundCount: rows.length,
-      });
+      const recordCount = ending.commit.groupOffset === end.offset ? ending.commit.recordCount : 0;
+      lose({ offset: end.offset, sizeBytes: ending.commitOffset - end.offset, recordCount }, rows);
     }
-    for (const row of rows) {
-      index.add(row);
-      if (row.hybrid > hybridGreatest) hybridGreatest = row.hybrid;
-    }
+    keep(rows);
     end = {
       offset: ending.commitOffset + commitSizeBytes,
       commitOffset: ending.commitOffset,
@@ -165,15 +181,66 @@ async function scanGroups(
   const kept = salvaged(behind).filter((row) => row.kind !== recordKind.index && index.find(row.id) === undefined);
   if (kept.some(wasPromised)) {
     whole.clear();
-    for (const row of kept) index.add(row);
+    for (const loss of losses) loss.sequences.see(kept);
     const rowEnd = Math.max(...kept.map((row) => row.offset + row.sizeBytes));
     const sizeBytes = roundUp(rowEnd, blockSizeBytes) - end.offset;
-    losses.push({ offset: end.offset, sizeBytes, recordCount: 0, foundCount: kept.length });
+    lose({ offset: end.offset, sizeBytes, recordCount: 0 }, kept);
+    keep(kept);
     end = { ...end, offset: end.offset + sizeBytes };
   }
   if (index.count === 0 && losses.length === 0) return undefined;
   const { offset: endOffset, commitOffset, groupCount } = end;
-  return { header, index, endOffset, commitOffset, groupCount, hybridGreatest, whole, losses };
+  const told: TailLoss[] = [];
+  for (const { sequences, ...loss } of losses) told.push({ ...loss, missing: await sequences.missing(known) });
+  return { header, index, endOffset, commitOffset, groupCount, hybridGreatest, whole, losses: told };
+}
+
+/**
+ * Which sequences a loss cost. They follow one another through the groups of a pack, so what lies between those before it and those behind was in it.
+ */
+class LossSequences {
+  readonly #writer: WriterId;
+  readonly #before: bigint | undefined;
+  readonly #within: bigint[];
+  #behind: bigint | undefined;
+  #isClosed = false;
+
+  constructor(writer: WriterId, before: bigint | undefined, within: readonly IndexRow[]) {
+    this.#writer = writer;
+    this.#before = before;
+    this.#within = ownOf(writer, within).sort((a, b) => (a < b ? -1 : 1));
+  }
+
+  /** A group behind the loss. */
+  see(rows: readonly IndexRow[]): void {
+    for (const sequence of this.#behind === undefined ? ownOf(this.#writer, rows) : [])
+      if (this.#behind === undefined || sequence < this.#behind) this.#behind = sequence;
+  }
+
+  /** Another loss comes behind: what lies between this one and that is counted there. */
+  end(before: bigint | undefined): void {
+    if (this.#behind !== undefined) return;
+    this.#behind = (before ?? 0n) + 1n;
+    this.#isClosed = before === undefined;
+  }
+
+  /** Where nothing lies behind, up to what was acknowledged; where nothing lies before, from where the sealed packs end. */
+  async missing({ applied, sealedBelow }: TailKnown): Promise<Run[]> {
+    if (this.#isClosed) return [];
+    const writer = this.#writer;
+    const end = this.#behind ?? (await applied(writer)) + 1n;
+    const missing: Run[] = [];
+    let next = (this.#before ?? (await sealedBelow(writer, this.#within[0] ?? end))) + 1n;
+    for (const found of [...this.#within.filter((sequence) => sequence < end), end]) {
+      if (found > next) missing.push({ writer, first: next, last: found - 1n });
+      if (found >= next) next = found + 1n;
+    }
+    return missing;
+  }
+}
+
+function ownOf(writer: WriterId, rows: readonly IndexRow[]): bigint[] {
+  return rows.filter((row) => row.id.writer === writer).map((row) => row.id.sequence);
 }
 
 /** The group that begins here, up to its commit record; good when it is whole and its commit record says so. */

@@ -35,6 +35,7 @@ import { type MadeRecord, madeRecord } from './record.ts';
 import { type FoundRecord, RecordReader } from './record-reader.ts';
 import { poolWorks, type RecordWorks } from './record-works.ts';
 import { Recovery, type RecoveryReport, type TakeFacts } from './recovery.ts';
+import { Losses } from './losses.ts';
 import { Register } from './register.ts';
 import { Shelf } from './shelf.ts';
 import { byFreeSpace, type StoreDisk } from './store-disk.ts';
@@ -71,6 +72,7 @@ const failuresMax = 3;
 
 export class Vault {
   readonly register: Register;
+  readonly losses: Losses;
   readonly shelf: Shelf;
   readonly reader: RecordReader;
   readonly contents: ContentReader;
@@ -89,6 +91,7 @@ export class Vault {
     this.#options = options;
     this.limits = { ...vaultLimitsDefault, ...options.limits };
     this.register = new Register(options.sql);
+    this.losses = new Losses(options.sql);
     this.shelf = new Shelf(options.stores, this.limits.readFilesMax);
     this.#works = poolWorks(options);
     this.#keeper = new PackKeeper(this.shelf, this.register, options.hybrid);
@@ -103,6 +106,7 @@ export class Vault {
     this.care = new Care({
       shelf: this.shelf,
       register: this.register,
+      losses: this.losses,
       reader: this.reader,
       nowMs: () => options.clock.nowMs(),
       isLive: (pack) => this.isLive(pack),
@@ -133,10 +137,13 @@ export class Vault {
       open: (record) => this.openFact(record),
       take,
       archive: this.#options.archive,
+      losses: this.losses,
+      nowMs: () => this.#options.clock.nowMs(),
       applied: options.applied,
     });
     if (options.everything) await recovery.reconcile(options);
     await recovery.tails();
+    await recovery.finish();
     return recovery.report;
   }
 

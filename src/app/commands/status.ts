@@ -4,7 +4,7 @@
 
 import type { ArchiveStatus } from '../../archive/index.ts';
 import { ArchiveError, isHex128, packId } from '../../base/index.ts';
-import type { CopyReport, Pace, RepairReport } from '../../vault/index.ts';
+import { type CopyReport, countOfRuns, type Pace, type RepairReport, recordRunsText } from '../../vault/index.ts';
 import { type CommandRun, defineCommand, textFlag } from '../command.ts';
 import { sizeText, tableText, timeText } from '../say-sizes.ts';
 
@@ -159,7 +159,7 @@ async function repairAll(run: CommandRun): Promise<number> {
           repair: {
             ...report,
             disk: label,
-            lostRecords: report.lostRecords.map(({ id }) => `${id.writer}.${id.sequence}`),
+            lost: { count: countOfRuns(report.lost), records: recordRunsText(report.lost) },
           },
         }),
       );
@@ -177,7 +177,8 @@ async function repairAll(run: CommandRun): Promise<number> {
 function repairLines(report: RepairReport, label: string): string[] {
   const what = `${report.kind === 'pack' ? 'pack' : 'footer of'} ${report.pack}`;
   if (report.outcome === 'mended') return [`${what}: a whole copy is on ${label}`];
-  const lost = report.lostRecords.slice(0, 100).map(({ id }) => `  lost record ${id.writer}.${id.sequence}`);
+  const count = countOfRuns(report.lost);
+  const lost = count === 0 ? [] : [`  lost ${count} records: ${recordRunsText(report.lost)}`];
   return [`${what}: ${report.outcome} on ${label} (${report.code ?? 'unknown'})`, ...lost];
 }
 
