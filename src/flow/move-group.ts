@@ -4,7 +4,7 @@
 // an entry keeps its id, name and times and only its reference changes; chunks keep their cuts; the new entries and one event that links old
 // and new references (or several, where they are many) follow the bytes, so a crash between leaves bytes that nobody names and the old entry in force.
 
-import { ArchiveError, bytesEqual, type KeyGroup, type RecordId, recordIdText, Sha256 } from '../base/index.ts';
+import { ArchiveError, bytesEqual, type KeyGroup, type RecordId, recordIdText } from '../base/index.ts';
 import type { Catalog, ContentCursor, ObjectRow } from '../catalog/index.ts';
 import {
   chunkSizeBytesMax,
@@ -168,17 +168,18 @@ async function rewrite(
   const { vault, pace } = parts;
   const hintAt = dicom === undefined ? () => ({ kind: 'bytes', effort: 'best' }) as const : hintInstance(dicom, 'best');
   const writer = vault.contentWriter('archive', row.group, { hintAt });
-  const digest = new Sha256();
-  let sizeBytes = 0;
-  for await (const { plain } of vault.contents.chunks(ref)) {
-    if (sizeBytes > 0) await writer.cut();
-    digest.update(plain);
-    sizeBytes += plain.byteLength;
-    await writer.write(plain);
-    await pace(plain.byteLength);
-  }
-  if (sizeBytes !== row.sizeBytes || row.digest === undefined || !bytesEqual(digest.digest(), row.digest)) {
-    throw new ArchiveError('RECORD_CORRUPT', `the content of version ${row.id} is not what was stored`);
+  try {
+    for await (const { plain } of vault.contents.chunks(ref)) {
+      if (writer.sizeBytes > 0) await writer.cut();
+      await writer.write(plain);
+      await pace(plain.byteLength);
+    }
+    if (writer.sizeBytes !== row.sizeBytes || row.digest === undefined || !bytesEqual(writer.end(), row.digest)) {
+      throw new ArchiveError('RECORD_CORRUPT', `the content of version ${row.id} is not what was stored`);
+    }
+  } catch (error) {
+    writer.abandon();
+    throw error;
   }
   return { finished: writer.finish((content) => [entryDraft(row, content, dicom)]) };
 }
