@@ -281,3 +281,113 @@ test('a ZIP holds every instance', async () => {
   const from = 30 + name.length + 20;
   assert.ok(zip.subarray(from, from + expected.byteLength).equals(expected));
 });
+
+const pixelsOf = (frames: number): Uint8Array =>
+  Uint8Array.from({ length: 16 * 16 * 2 * frames }, (_, index) => (index * 7 + (index >> 5)) & 0xff);
+
+test('frames are cut out of native pixels, also where they begin within a byte', async () => {
+  const many = `${study}6`;
+  await house.store(makeInstance({ study: many, frames: 3 }));
+  const path = `/studies/${many}/series/${many}.1/instances/${many}.1.1`;
+  const parts = await partsOf(await house.get(`${path}/frames/3,1`));
+  const pixels = pixelsOf(3);
+  assert.deepEqual(
+    parts.map((each) => each.bytes.equals(pixels.subarray(0, 512)) || each.bytes.equals(pixels.subarray(1024))),
+    [true, true],
+  );
+  assert.ok(parts[0]?.bytes.equals(pixels.subarray(1024)), 'in the order asked for');
+  assert.equal((await house.get(`${path}/frames/4`)).status, 404);
+  assert.equal((await house.get(`${path}/frames/0`)).status, 400);
+  const alone = await house.get(`${path}/frames/2`, { accept: 'application/octet-stream', range: 'bytes=10-19' });
+  assert.equal(alone.status, 206);
+  assert.ok(Buffer.from(await alone.arrayBuffer()).equals(pixels.subarray(522, 532)));
+  const jpeg = await house.get(`${path}/frames/1`, { accept: 'multipart/related; type="image/jpeg"' });
+  assert.equal(jpeg.status, 406);
+
+  const bits = makeInstance({
+    study: `${many}1`,
+    frames: 2,
+    rows: 3,
+    columns: 3,
+    pixels: Buffer.from([0xb7, 0xfe, 0x03, 0]),
+  });
+  const one = Buffer.from(bits);
+  // Bits Allocated of one: the second frame begins with the tenth bit.
+  one.writeUInt16LE(1, one.indexOf(Buffer.from([0x28, 0, 0, 1])) + 8);
+  await house.store(one);
+  const bitPath = `/studies/${many}1/series/${many}1.1/instances/${many}1.1.1/frames`;
+  const [first, second] = await partsOf(await house.get(`${bitPath}/1,2`));
+  assert.deepEqual([...(first?.bytes ?? [])], [0xb7, 0x00]);
+  assert.deepEqual([...(second?.bytes ?? [])], [0xff, 0x01]);
+});
+
+function encapsulated(frames: readonly Uint8Array[], table: readonly number[]): Uint8Array {
+  const item = (bytes: Uint8Array): Buffer => {
+    const head = Buffer.from([0xfe, 0xff, 0x00, 0xe0, 0, 0, 0, 0]);
+    head.writeUInt32LE(bytes.byteLength, 4);
+    return Buffer.concat([head, bytes]);
+  };
+  const offsets = Buffer.alloc(4 * table.length);
+  for (const [index, offset] of table.entries()) offsets.writeUInt32LE(offset, 4 * index);
+  const head = Buffer.from([0xe0, 0x7f, 0x10, 0x00, 0x4f, 0x42, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+  return Buffer.concat([head, item(offsets), ...frames.map(item), Buffer.from([0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0])]);
+}
+
+test('compressed frames are given as they are stored, found by their table or one by one', async () => {
+  const jls = '1.2.840.10008.1.2.4.80';
+  const frames = [10, 20, 30].map((size) => Buffer.alloc(size, size));
+  for (const [index, table] of [[0, 18, 46], []].entries()) {
+    const uid = `${study}7${index}`;
+    const header = makeInstance({ study: uid, frames: 3, pixels: null });
+    await house.store(Buffer.concat([header, encapsulated(frames, table)]), jls);
+    const path = `/studies/${uid}/series/${uid}.1/instances/${uid}.1.1`;
+    for (const accept of [
+      'multipart/related; type="image/jls"',
+      'multipart/related; type="application/octet-stream"; transfer-syntax=*',
+      '*/*',
+    ]) {
+      const parts = await partsOf(await house.get(`${path}/frames/2,3`, { accept }));
+      assert.deepEqual(
+        parts.map((each) => each.bytes.equals(frames[1] as Buffer) || each.bytes.equals(frames[2] as Buffer)),
+        [true, true],
+        accept,
+      );
+      assert.match(parts[0]?.headers.get('content-type') ?? '', /transfer-syntax=1\.2\.840\.10008\.1\.2\.4\.80$/);
+    }
+    assert.equal((await partsOf(await house.get(`${path}/bulkdata/7FE00010`))).length, 3);
+    const native = 'multipart/related; type="application/octet-stream"';
+    assert.equal((await house.get(`${path}/frames/1`, { accept: native })).status, 406);
+  }
+});
+
+test('bulk data is given where metadata says that it is', async () => {
+  const uid = `${study}8`;
+  const long = Buffer.alloc(70_000, 0x41);
+  await house.store(makeInstance({ study: uid, more: [[0x0040_a160, 'UT', long]] }));
+  const [header] = await found(`/studies/${uid}/metadata`);
+  for (const [tag, bytes] of [
+    ['0040A160', long],
+    ['7FE00010', pixelsOf(1)],
+  ] as const) {
+    const url = header?.[tag]?.BulkDataURI ?? '';
+    const [part] = await partsOf(await fetch(url, { headers: { authorization } }));
+    assert.ok(part?.bytes.equals(bytes), tag);
+    const ranged = await fetch(url, { headers: { authorization, range: 'bytes=5-9' } });
+    assert.equal(ranged.headers.get('content-range'), `bytes 5-9/${bytes.byteLength}`);
+    assert.ok(Buffer.from(await ranged.arrayBuffer()).equals(bytes.subarray(5, 10)));
+  }
+  const path = `/studies/${uid}/series/${uid}.1/instances/${uid}.1.1/bulkdata`;
+  assert.equal((await house.get(`${path}/00091010`)).status, 404);
+  assert.equal((await house.get(`${path}/00081140/0`)).status, 400);
+});
+
+test('an instance is given by the older protocol too', async () => {
+  const query = `requestType=WADO&studyUID=${study}&seriesUID=${series}&objectUID=${series}.1`;
+  const response = await house.get(`/wado?${query}&contentType=application/dicom`);
+  assert.equal(response.status, 200);
+  const expected = fileOf(makeInstance({ study, series, number: 1 }), `${series}.1`);
+  assert.ok(Buffer.from(await response.arrayBuffer()).equals(expected));
+  assert.equal((await house.get(`/wado?${query.replace('WADO', 'X')}`)).status, 400);
+  assert.equal((await house.get(`/wado?${query}&anonymize=yes`)).status, 400);
+  assert.equal((await house.get(`/wado?${query}9`)).status, 404);
+});

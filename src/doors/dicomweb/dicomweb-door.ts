@@ -7,8 +7,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Archive } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type Random, tenantId } from '../../base/index.ts';
+import { answerBulkData } from './bulk-service.ts';
 import { corsOf } from './cors.ts';
 import type { Exchange } from './exchange.ts';
+import { answerFrames } from './frames-service.ts';
 import { ClientGone, HttpProblem, isFault, problemAnswer } from './http-problem.ts';
 import { parseAccept } from './media-types.ts';
 import { MetadataCache } from './metadata-cache.ts';
@@ -18,6 +20,7 @@ import { answerRetrieve } from './retrieve-service.ts';
 import { type Place, parseRoute, type Route } from './routes.ts';
 import { answerSearch } from './search-service.ts';
 import { answerStore } from './store-service.ts';
+import { answerUri } from './uri-service.ts';
 
 export type DicomWebOptions = {
   /** The archive now; throws BUSY while it is being made again. */
@@ -137,8 +140,15 @@ async function answerRoute(
       return answerRetrieve(exchange, route.place, options);
     case 'metadata':
       return answerMetadata(exchange, route.place, cache);
-    default:
-      throw new ArchiveError('NOT_FOUND', 'there is no such resource', { hint: 'see PS3.18' });
+    case 'frames':
+      return answerFrames(exchange, route.place, { frames: route.frames, random: options.random });
+    case 'bulkdata':
+      return answerBulkData(exchange, route.place, { path: route.path, random: options.random });
+    case 'uri':
+      return answerUri(exchange);
+    case 'rendered':
+    case 'thumbnail':
+      throw new HttpProblem(406, 'pictures are not made here');
   }
 }
 

@@ -86,7 +86,8 @@ async function sendZip(
   reply.end();
 }
 
-async function sendSingle(exchange: Exchange, instance: Instance, wanted: Wanted): Promise<void> {
+/** A file that stands alone. */
+export async function sendSingle(exchange: Exchange, instance: Instance, wanted: Wanted): Promise<void> {
   const { request, reply, archive } = exchange;
   const output = await archive.instances.output(instance, takesOf(instance, wanted));
   const stamp = stampOf([instance], `single ${output.syntax}`);
