@@ -313,3 +313,19 @@ test('the one-file reader makes DICOM files of instances', { skip: python ? fals
   assert.equal(part10.meta?.syntax.uid, explicitLittleEndian);
   assert.ok(file.subarray(part10.meta?.dataSetOffset).equals(bytes));
 });
+
+test('a study that somebody hides is shown no more, nor what comes of it again; another one is', async () => {
+  const running = await house()();
+  for (const number of [1, 2]) await store(running, makeInstance({ study, number }));
+  await store(running, makeInstance({ study: `${study}.5` }));
+  assert.equal(await running.archive.instances.hide({ tenant: defaultTenant, study, reason: 'deleted' }), 2);
+  await store(running, makeInstance({ study, number: 1, pixels: new Uint8Array(512) }));
+  const studies = await ask(running, 'study', { StudyInstanceUID: '' });
+  assert.deepEqual(
+    studies.map((row) => row['StudyInstanceUID']),
+    [`${study}.5`],
+  );
+  const again = running.archive.instances.hide({ tenant: defaultTenant, study, reason: 'deleted' });
+  await assert.rejects(again, (error) => isArchiveError(error, 'NOT_FOUND'));
+  await running.close();
+});

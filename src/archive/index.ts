@@ -25,7 +25,7 @@ export type { Commitment, CommitmentItem, JudgedItem, Verdict } from './commitme
 export { Commitments, commitmentItemsMax } from './commitments.ts';
 export type { InstanceOutput } from './instance-output.ts';
 export { syntaxFor } from './instance-output.ts';
-export type { StoredInstance, StoreInstance } from './instances.ts';
+export type { HideInstances, StoredInstance, StoreInstance } from './instances.ts';
 export { Instances } from './instances.ts';
 export type { ExportFacts, KeyStatus, MayShred } from './key-keeper.ts';
 export { KeyKeeper, writeKeyring } from './key-keeper.ts';

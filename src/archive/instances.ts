@@ -22,6 +22,7 @@ import type { Catalog, FoundInstance, InstanceClaim, ObjectRow } from '../catalo
 import { type DataSet, DataSetReader, transferSyntaxOf } from '../dicom/index.ts';
 import {
   type AboutInstance,
+  encodeEvent,
   encodeObjectEntry,
   type InstanceFacts,
   type Rejection,
@@ -53,6 +54,15 @@ export type StoreInstance = {
   readonly study?: string | undefined;
   /** Which object under one UID is shown when a second one comes with other bytes. */
   readonly whenKnown?: 'first' | 'last' | undefined;
+};
+
+export type HideInstances = {
+  readonly tenant: TenantId;
+  readonly study: string;
+  readonly series?: string | undefined;
+  readonly instance?: string | undefined;
+  /** A word on why, kept with the event. */
+  readonly reason: string;
 };
 
 export type StoredInstance = {
@@ -258,6 +268,35 @@ export class Instances {
       dicom,
     });
     return { kind: recordKind.entry, group: parts.group, plain };
+  }
+
+  /**
+   * Hides a study, a series or an instance from everyone who asks, and whatever comes of these instances again; their bytes stay. Durable when it
+   * resolves; how many instances were hidden. NOT_FOUND when nothing is shown under the names.
+   */
+  async hide(what: HideInstances): Promise<number> {
+    const names = [
+      { field: 'studyUid' as const, value: what.study },
+      { field: 'seriesUid' as const, value: what.series },
+      { field: 'instanceUid' as const, value: what.instance },
+    ];
+    const conditions = names.flatMap(({ field, value }) =>
+      value === undefined ? [] : [{ field, match: { kind: 'equals' as const, values: [value] } }],
+    );
+    let hidden = 0;
+    for (;;) {
+      // What was hidden is not found again, so the first page is always the next.
+      const { rows } = await this.#catalog.search.instances({ tenant: what.tenant, conditions }, { limit: 1000 });
+      if (rows.length === 0) break;
+      const object = await this.object(rows[0] as FoundInstance);
+      const id = newObjectId(this.#clock, this.#random);
+      const instances = rows.map((row) => row.instanceUid);
+      const plain = encodeEvent({ type: 'rejected', id, code: what.reason, instances });
+      await this.#vault.say('ingest', [{ kind: recordKind.event, group: object.group, plain }]);
+      hidden += rows.length;
+    }
+    if (hidden === 0) throw new ArchiveError('NOT_FOUND', 'no such study, series or instance is stored');
+    return hidden;
   }
 
   /** The object behind an instance. NOT_FOUND. */

@@ -113,6 +113,17 @@ function eventChanges(event: FactEvent, group: KeyGroup, version: Version): Cata
       // Of anyone but the archive itself it would be a tenant's word on the archive's packs.
       if (!sameGroup(group, controlGroup(systemTenant))) return [];
       return [{ kind: 'release', version, pack: event.pack, into: event.into }];
+    case 'rejected':
+      return [
+        {
+          kind: 'rejection',
+          version,
+          tenant: group.tenant,
+          noteUid: event.id,
+          code: event.code,
+          instanceUids: event.instances,
+        },
+      ];
     case 'imported':
       return [];
   }

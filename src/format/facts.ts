@@ -47,7 +47,9 @@ export type FactEvent =
   | { readonly type: 'shredded'; readonly year: number; readonly group: bigint; readonly generation: bigint }
   | { readonly type: 'exported'; readonly number: number; readonly generation: bigint; readonly createdMs: number }
   | { readonly type: 'imported'; readonly number: number; readonly generation: bigint }
-  | { readonly type: 'released'; readonly pack: string; readonly into: readonly string[] };
+  | { readonly type: 'released'; readonly pack: string; readonly into: readonly string[] }
+  /** Somebody asked that instances be shown no more. */
+  | { readonly type: 'rejected'; readonly id: string; readonly code: string; readonly instances: readonly string[] };
 
 export type SiteRow = {
   readonly type: 'site';
@@ -107,6 +109,8 @@ export function encodeEvent(event: FactEvent): Uint8Array {
       return jsonBytes({ type: event.type, number: String(event.number), generation: String(event.generation) });
     case 'released':
       return jsonBytes({ type: event.type, pack: event.pack, into: event.into });
+    case 'rejected':
+      return jsonBytes({ type: event.type, id: event.id, code: event.code, instances: event.instances });
   }
 }
 
@@ -156,6 +160,13 @@ export function decodeFact(
         type: 'released',
         pack: id128(json.pack, 'pack'),
         into: list(json, 'into').map((each) => id128(each, 'into')),
+      };
+    case 'rejected':
+      return {
+        type: 'rejected',
+        id: text(json, 'id'),
+        code: text(json, 'code'),
+        instances: list(json, 'instances').map(String),
       };
     case 'site':
       return { type: 'site', table: text(json, 'table'), key: text(json, 'key'), row: rowOf(json) };
