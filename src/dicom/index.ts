@@ -16,7 +16,7 @@ export type { JsonReadOptions } from './data/json-reader.ts';
 export { dataSetOfJson } from './data/json-reader.ts';
 export type { JsonOptions } from './data/json-writer.ts';
 export { JsonWriter, jsonOfDataSet } from './data/json-writer.ts';
-export type { Key, Match, MatchOptions, RangeMatch, RangeVr } from './data/matching.ts';
+export type { Match, MatchKey, MatchOptions, RangeMatch, RangeVr } from './data/matching.ts';
 export {
   combinedRange,
   fitsCombined,

@@ -115,6 +115,26 @@ test('values that are set take their place in the order of tags', () => {
   assert.ok(dataSet.remove(tags.Modality) && !dataSet.remove(tags.Modality) && !dataSet.has(tags.Modality));
 });
 
+test('of a tag that is there twice none is left behind when it is set or removed', () => {
+  const twice = (): DataSet =>
+    new DataSet([
+      bytesElement(tags.PatientID, 'LO', bytesOf('P-1 ')),
+      bytesElement(tags.Modality, 'CS', bytesOf('CT')),
+      bytesElement(tags.PatientID, 'LO', bytesOf('P-2 ')),
+    ]);
+  const changed = twice();
+  changed.setString(tags.PatientID, 'NEW');
+  assert.deepEqual(
+    changed.elements.map(({ tag }) => tag),
+    [tags.PatientID, tags.Modality],
+  );
+  assert.equal(changed.string(tags.PatientID), 'NEW');
+  assert.equal(changed.string(tags.Modality), 'CT');
+  const removed = twice();
+  assert.ok(removed.remove(tags.PatientID) && !removed.has(tags.PatientID));
+  assert.equal(removed.elements.length, 1);
+});
+
 test('texts are read and written through a character set, or not at all', () => {
   const gb = parseCharacterSet(['GB18030']);
   const dataSet = new DataSet();

@@ -164,12 +164,21 @@ export class DataSet {
     return element === undefined ? inherited : parseCharacterSet(stringsOf(element));
   }
 
-  /** In the place of the element of its tag, or where its tag belongs. */
+  /** In the place of the element of its tag, or where its tag belongs. Further ones of the same tag go. */
   set(element: Element): void {
-    const index = this.#indexFor(element.tag);
     const there = this.#find(element.tag);
-    if (there >= 0) this.#elements[there] = element;
-    else this.#elements.splice(index, 0, element);
+    if (there < 0) this.#elements.splice(this.#indexFor(element.tag), 0, element);
+    else {
+      this.#elements[there] = element;
+      if (!this.#ordered) this.#keep((each) => each === element || each.tag !== element.tag);
+    }
+  }
+
+  #keep(wanted: (element: Element) => boolean): void {
+    const kept = this.#elements.filter(wanted);
+    this.#elements.length = 0;
+    this.#ordered = true;
+    for (const element of kept) this.append(element);
   }
 
   setBytes(tag: Tag, vr: AnyVr, bytes: Uint8Array): void {
@@ -199,12 +208,10 @@ export class DataSet {
 
   /** All elements of the tag; whether there was one. */
   remove(tag: Tag): boolean {
-    let removed = false;
-    for (let index = this.#find(tag); index >= 0; index = this.#find(tag)) {
-      this.#elements.splice(index, 1);
-      removed = true;
-    }
-    return removed;
+    const there = this.#find(tag);
+    if (there >= 0 && this.#ordered) this.#elements.splice(there, 1);
+    else if (there >= 0) this.#keep((element) => element.tag !== tag);
+    return there >= 0;
   }
 
   /** The element at the end of a way through items. */

@@ -48,7 +48,8 @@ export function encodeFileMeta(fields: FileMetaFields): Uint8Array {
     [tags.SendingApplicationEntityTitle, fields.sendingAeTitle],
     [tags.ReceivingApplicationEntityTitle, fields.receivingAeTitle],
   ] as const;
-  for (const [tag, title] of titles) if (title !== undefined) dataSet.setString(tag, title);
+  // A title comes from a peer, and may hold what no title can.
+  for (const [tag, title] of titles) if (title !== undefined) dataSet.setString(tag, title.replace(/[^ -~]/g, '?'));
   assert(implementationVersionName.length <= 16, 'a version name has at most 16 characters');
   return concatBytes([new Uint8Array(preambleBytes), prefix, encodeDataSet(dataSet, explicitLittle)]);
 }

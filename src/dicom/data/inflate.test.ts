@@ -11,7 +11,7 @@ type Inflated = { readonly bytes: Uint8Array; readonly state: InflateState };
 
 function inflate(deflated: Uint8Array, pieceBytes: number, limit = 1 << 30): Inflated {
   const parts: Uint8Array[] = [];
-  const inflater = new Inflater((bytes) => parts.push(bytes.slice()), limit);
+  const inflater = new Inflater((bytes) => parts.push(bytes.slice()) > 0, limit);
   for (let at = 0; at < deflated.length; at += pieceBytes) {
     // Each piece is wiped after its push, as a caller may do who reads into the same buffer again.
     const piece = Uint8Array.from(deflated.subarray(at, at + pieceBytes));
@@ -92,6 +92,17 @@ test('a bomb stops at the limit', () => {
   const stored = zlib.deflateRawSync(new Uint8Array(200_000), { level: 0 });
   assert.equal(inflate(stored, 10_000, 100_000).state, 'limit');
   assert.equal(inflate(zlib.deflateRawSync(new Uint8Array(1000)), 10_000, 1000).state, 'ended');
+});
+
+test('inflating stops when nobody wants more', () => {
+  let taken = 0;
+  const inflater = new Inflater((bytes) => {
+    taken += bytes.length;
+    return taken < 100_000;
+  }, 1 << 30);
+  inflater.push(zlib.deflateRawSync(new Uint8Array(50_000_000)));
+  assert.equal(inflater.state, 'ended');
+  assert.ok(taken < 300_000, `${taken}`);
 });
 
 test('a stream that is cut short stays open and gives what is certain', () => {

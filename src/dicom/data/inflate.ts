@@ -32,7 +32,7 @@ const codeLengthOrder = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 
 type Step = 'block' | 'stored' | 'codes' | 'ended';
 
 export class Inflater {
-  readonly #emit: (bytes: Uint8Array) => void;
+  readonly #emit: (bytes: Uint8Array) => boolean;
   readonly #limit: number;
   #state: InflateState = 'open';
   #step: Step = 'block';
@@ -54,7 +54,8 @@ export class Inflater {
   readonly #literals = new HuffmanCode(288);
   readonly #distances = new HuffmanCode(32);
 
-  constructor(emit: (bytes: Uint8Array) => void, limit: number) {
+  /** `emit` takes what came out, and says whether it wants more. */
+  constructor(emit: (bytes: Uint8Array) => boolean, limit: number) {
     this.#emit = emit;
     this.#limit = limit;
   }
@@ -307,7 +308,7 @@ export class Inflater {
     const excess = Math.max(0, this.#totalBytes - this.#limit);
     const bytes = this.#out.subarray(this.#handedOver, Math.max(this.#handedOver, this.#outAt - excess));
     this.#handedOver = this.#outAt;
-    if (bytes.length > 0) this.#emit(bytes);
+    if (bytes.length > 0 && !this.#emit(bytes) && this.#state === 'open') this.#state = 'ended';
   }
 }
 

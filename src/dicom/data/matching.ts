@@ -41,9 +41,9 @@ export type Match =
   | { readonly kind: 'numbers'; readonly values: readonly number[] }
   | RangeMatch
   /** An item that fits all of these keys. */
-  | { readonly kind: 'items'; readonly keys: readonly Key[] };
+  | { readonly kind: 'items'; readonly keys: readonly MatchKey[] };
 
-export type Key = { readonly tag: Tag; readonly vr: Vr; readonly match: Match };
+export type MatchKey = { readonly tag: Tag; readonly vr: Vr; readonly match: Match };
 
 export type MatchOptions = {
   /** Texts other than names match in either case too. Names always do. */
@@ -105,7 +105,7 @@ function rangeOf(vr: RangeVr, from: Moment | undefined, to: Moment | undefined):
 }
 
 /** The keys of a query identifier: every attribute of it, empty ones as universal. ARGUMENT_INVALID names the tag of one that its VR cannot have. */
-export function keysOfIdentifier(identifier: DataSet, set: CharacterSet, options: MatchOptions = {}): Key[] {
+export function keysOfIdentifier(identifier: DataSet, set: CharacterSet, options: MatchOptions = {}): MatchKey[] {
   const own = identifier.characterSet(set);
   return identifier
     .inOrder()
@@ -113,7 +113,7 @@ export function keysOfIdentifier(identifier: DataSet, set: CharacterSet, options
     .map((element) => keyOf(element, own, options));
 }
 
-function keyOf(element: Element, set: CharacterSet, options: MatchOptions): Key {
+function keyOf(element: Element, set: CharacterSet, options: MatchOptions): MatchKey {
   const { tag } = element;
   // What matching means hangs on the attribute, whatever VR the identifier gives it.
   const entry = dictionaryEntry(tag);
@@ -137,7 +137,7 @@ function keyValues(element: BytesElement, vr: Vr, set: CharacterSet): readonly s
 }
 
 /** Whether a data set fits all keys. */
-export function fitsKeys(dataSet: DataSet, keys: readonly Key[], inherited?: CharacterSet): boolean {
+export function fitsKeys(dataSet: DataSet, keys: readonly MatchKey[], inherited?: CharacterSet): boolean {
   const set = dataSet.characterSet(inherited);
   return keys.every(({ tag, match }) => fitsElement(dataSet, tag, match, set));
 }

@@ -5,11 +5,20 @@
 import { DataSet } from './data-set.ts';
 import type { FragmentList } from './element.ts';
 import { type Tag, tags } from './tag.ts';
-import type { AnyVr } from './vr.ts';
+import type { AnyVr, VrFacts } from './vr.ts';
 
 export type FrameKind = 'elements' | 'sequence' | 'fragments';
 
 export type Encoding = { readonly explicit: boolean; readonly bigEndian: boolean };
+
+/** What stands in front of a value: where it begins in the buffer, and how many bytes tag, VR and length take. */
+export type ElementHead = {
+  readonly tag: Tag;
+  readonly vr: AnyVr;
+  readonly facts: VrFacts;
+  readonly at: number;
+  readonly bytes: number;
+};
 
 /** Items of an element of VR UN (PS3.5 6.2.2). */
 export const implicitEncoding: Encoding = { explicit: false, bigEndian: false };
