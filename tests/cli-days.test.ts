@@ -391,3 +391,51 @@ test('a catalog that knows more than the disks says exactly what is lost', async
   );
   assert.match((await stele.run('get', 'files/a')).err, /RECORD_UNKNOWN/);
 });
+
+test('a disk that was away brings back what was released meanwhile: it goes when all of it is elsewhere, and not before', async () => {
+  const stele = newArchive(`${twoDisks}when_fewer: accept\n`);
+  for (const disk of ['one', 'two']) fs.mkdirSync(stele.path(disk));
+  const content = noise(300_000);
+  stele.file('a', content);
+  await stele.done('put', 'a');
+  await stele.done('ls');
+  const [ingest = ''] = stele.packs('two/packs');
+  const name = ingest.slice(stele.path('two').length);
+  fs.renameSync(stele.path('two'), stele.path('pulled'));
+  await stele.done('settle', '--all');
+  assert.ok(!fs.existsSync(stele.path('one', name)), 'released on the disk that is here');
+  fs.renameSync(stele.path('pulled'), stele.path('two'));
+  // What it went into has one copy, and is to have two.
+  const early = await stele.done('repair');
+  assert.match(early.out, /it was released, and is kept until the packs that hold its content are all here/);
+  assert.ok(fs.existsSync(ingest));
+  const later = await stele.done('repair');
+  assert.match(later.out, /it was released while its disk was away, and is removed/);
+  assert.ok(!fs.existsSync(ingest));
+  assert.ok((await stele.content('files/a')).equals(content));
+  assert.match((await stele.done('repair')).out, /nothing to repair/);
+});
+
+test('a pack whose release a power cut took back from the disks is let go of again by the event, once what it names was read back', async () => {
+  const stele = newArchive();
+  const content = noise(300_000);
+  stele.file('a', content);
+  await stele.done('put', 'a');
+  await stele.done('ls');
+  const [ingest = ''] = stele.packs();
+  const bytes = fs.readFileSync(ingest);
+  await stele.done('settle', '--all');
+  fs.writeFileSync(ingest, bytes);
+  await stele.done('rebuild');
+  assert.match((await stele.done('status')).out, /ingest +1 sealed/);
+  // What the event names is not there: then the pack stays.
+  const whole = stele.packs().map((pack) => ({ pack, bytes: fs.readFileSync(pack) }));
+  for (const { pack } of whole) if (pack !== ingest) flip(pack, 4096 + 40);
+  assert.ok(!(await stele.run('repair')).out.includes('removed'));
+  assert.ok(fs.existsSync(ingest));
+  for (const each of whole) fs.writeFileSync(each.pack, each.bytes);
+  await stele.done('rebuild');
+  assert.match((await stele.done('repair')).out, /and is removed/);
+  assert.ok(!fs.existsSync(ingest));
+  assert.ok((await stele.content('files/a')).equals(content));
+});

@@ -222,6 +222,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     disks: () => diskNotes(disks),
     startNotes: notes,
     settle: (pace, how) => upkeep.settleAll(pace, how),
+    sweep: (pace) => upkeep.sweepAll(pace),
   });
   const addDisk = async (setting: DiskSetting): Promise<void> => {
     await takeNewDisk(setting, { data, settings, disks, archive, clock, random, undo });

@@ -6,7 +6,7 @@
 import type { SettleReport } from '../archive/index.ts';
 import { type Clock, isArchiveError, toArchiveError } from '../base/index.ts';
 import type { Catalog } from '../catalog/index.ts';
-import { FlowNotes, Settler, Throttle } from '../flow/index.ts';
+import { FlowNotes, Settler, type Swept, sweepReleased, Throttle } from '../flow/index.ts';
 import type { KeySource } from '../keys/index.ts';
 import type { Sql } from '../sql/index.ts';
 import type { Pace, Run, Vault } from '../vault/index.ts';
@@ -39,6 +39,8 @@ export class Upkeep {
   #settleAgainMs = 0;
   #told = '';
   #lookAgainMs = 0;
+  /** At every start, and when a disk came back: it may have brought what was let go of without it. */
+  #sweepDue = true;
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
@@ -68,6 +70,22 @@ export class Upkeep {
     }
   }
 
+  /** Lets go again of packs that were released and are there again, by command. */
+  async *sweepAll(pace: Pace): AsyncGenerator<Swept> {
+    const packs = this.#sweeping(pace);
+    for (;;) {
+      const next = await this.#alone(() => packs.next());
+      if (next.done === true) return;
+      yield next.value;
+    }
+  }
+
+  #sweeping(pace: Pace): AsyncGenerator<Swept> {
+    const { vault, catalog, settings, sql } = this.#parts;
+    const onRelease = (runs: readonly Run[]): Promise<void> => noteReleased(sql, runs);
+    return sweepReleased({ vault, catalog, copies: settings.copies, pace, onRelease });
+  }
+
   #quietMs(): number {
     return this.#parts.settings.settleSeconds * 1000;
   }
@@ -93,7 +111,13 @@ export class Upkeep {
     while (!signal.aborted) {
       let state: UnitState = 'idle';
       let pauseMs = idleMs;
-      for (const unit of [() => this.#lookAtDisks(), () => this.#seal(), () => this.#settle(), () => this.#scrub()]) {
+      for (const unit of [
+        () => this.#lookAtDisks(),
+        () => this.#sweep(),
+        () => this.#seal(),
+        () => this.#settle(),
+        () => this.#scrub(),
+      ]) {
         if (signal.aborted) return;
         try {
           if ((await this.#alone(unit)) === 'busy') state = 'busy';
@@ -115,7 +139,22 @@ export class Upkeep {
     const { vault, clock } = this.#parts;
     if (clock.monotonicMs() < this.#lookAgainMs) return 'idle';
     this.#lookAgainMs = clock.monotonicMs() + lookAgainMs;
+    const away = vault.shelf.stores.filter((store) => store.state === 'missing');
     if (vault.shelf.stores.some((store) => store.state !== 'present')) await vault.care.lookAgain();
+    if (away.some((store) => store.state !== 'missing')) this.#sweepDue = true;
+    return 'idle';
+  }
+
+  async #sweep(): Promise<UnitState> {
+    if (!this.#sweepDue) return 'idle';
+    const { say, settings } = this.#parts;
+    let unknown = 0;
+    for await (const { pack, outcome } of this.#sweeping(this.#throttle(settings.scrubBytesPerSecond))) {
+      if (outcome === 'removed') say(`pack ${pack} was released while its disk was away, and is removed`);
+      if (outcome === 'unknown') unknown += 1;
+    }
+    if (unknown > 0) say(`${unknown} packs on the disks are not known to the database: run: stele rebuild`);
+    this.#sweepDue = false;
     return 'idle';
   }
 

@@ -6,6 +6,7 @@
 
 import { type ArchiveId, type Clock, type DiskId, type PackId, type RecordId } from '../base/index.ts';
 import type { Catalog, ObjectRow } from '../catalog/index.ts';
+import type { Swept } from '../flow/index.ts';
 import type { PackClassName } from '../format/index.ts';
 import type { CopyReport, KnownLoss, Pace, PlacementKind, RepairReport, StoreDisk, Vault } from '../vault/index.ts';
 import type { Accounts } from './accounts.ts';
@@ -51,6 +52,7 @@ export type ArchiveParts = {
   readonly disks: () => readonly DiskNote[];
   readonly startNotes: StartNotes;
   readonly settle: (pace: Pace, options: { all: boolean; signal: AbortSignal }) => AsyncIterable<SettleReport>;
+  readonly sweep: (pace: Pace) => AsyncIterable<Swept>;
 };
 
 export type SettleReport = {
@@ -62,6 +64,9 @@ export type SettleReport = {
   /** Why it was not released. */
   readonly code: string | undefined;
 };
+
+/** A pack that was released, or that nobody knows, found on a disk. */
+export type SweepReport = Swept & { readonly kind: 'released' };
 
 export type Whereabouts = {
   readonly pack: PackId;
@@ -195,7 +200,9 @@ export class Archive {
     }
   }
 
-  async *repair(pace: Pace): AsyncGenerator<RepairReport> {
+  /** Lets go of what was released and is there again, then mends copies and makes missing ones. */
+  async *repair(pace: Pace): AsyncGenerator<RepairReport | SweepReport> {
+    for await (const swept of this.#parts.sweep(pace)) yield { kind: 'released', ...swept };
     yield* this.#parts.vault.care.repair(pace);
     await this.keys.renew(this.#parts.vault.shelf.present());
   }

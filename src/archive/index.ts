@@ -18,6 +18,7 @@ export type {
   Health,
   SettleReport,
   StartNotes,
+  SweepReport,
   Whereabouts,
 } from './archive.ts';
 export { Archive } from './archive.ts';

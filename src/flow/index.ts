@@ -7,6 +7,8 @@ export { FlowNotes } from './flow-notes.ts';
 export type { Released } from './release-packs.ts';
 export type { SettlerParts, Step } from './settler.ts';
 export { Settler } from './settler.ts';
+export type { SweepParts, Swept } from './sweep-released.ts';
+export { sweepReleased } from './sweep-released.ts';
 export { flowMigrations, flowTables } from './tables.ts';
 export type { ThrottleOptions } from './throttle.ts';
 export { Throttle } from './throttle.ts';

@@ -5,14 +5,17 @@
 // half believed.
 
 import { ArchiveError, type DiskId, isArchiveError, type PackId } from '../base/index.ts';
+import { runsOfPack } from './adopt-pack.ts';
 import { decodeIndexRow, type IndexRow, indexRowCount, isFactKind, type Locator } from '../format/index.ts';
 import type { Losses } from './losses.ts';
 import { PackCopy, type ReadRecord } from './pack-copy.ts';
 import { footerPath, sealedPath } from './paths.ts';
 import type { RecordReader } from './record-reader.ts';
-import type { Placement, PlacementKind, Register } from './register.ts';
+import { type FoundFile, packsOnDisks } from './packs-on-disks.ts';
+import type { Placement, PlacementKind, Register, Run } from './register.ts';
 import { type Pace, type RepairReport, repairCopies } from './repair.ts';
 import type { Shelf } from './shelf.ts';
+import type { StoreDisk } from './store-disk.ts';
 import { isGone, type Problem, verifyCopy } from './verify-pack.ts';
 import { Window, walkRecords } from './walk.ts';
 
@@ -152,6 +155,21 @@ export class Care {
     });
   }
 
+  /**
+   * Packs of which there are files and that the register does not know, with their runs where a footer tells them: what a disk brought back that was
+   * away when they were let go of.
+   */
+  async *unknownPacks(): AsyncGenerator<{ readonly pack: PackId; readonly runs: readonly Run[] | undefined }> {
+    const { shelf, register, isLive } = this.#options;
+    const list = (store: StoreDisk, folder: string): Promise<string[]> => store.disk.list(folder).catch(() => []);
+    for await (const { pack, found } of packsOnDisks(shelf, list)) {
+      if (isLive(pack) || (await register.pack(pack)) !== undefined) continue;
+      let runs: readonly Run[] | undefined;
+      for (const { store, path, kind } of found) runs ??= await runsOfFile(pack, { store, path, kind });
+      yield { pack, runs };
+    }
+  }
+
   /** Removes a pack everywhere. The caller has made sure that nothing of worth is in it alone. Safe to repeat. */
   async release(pack: PackId): Promise<void> {
     const { register, shelf, reader } = this.#options;
@@ -200,5 +218,22 @@ export class Care {
         // Still gone.
       }
     }
+  }
+}
+
+/** undefined: this file's footer does not tell. */
+async function runsOfFile(pack: PackId, { store, path, kind }: FoundFile): Promise<readonly Run[] | undefined> {
+  try {
+    const file = await store.disk.open(path, 'read');
+    try {
+      const copy = new PackCopy(file, kind);
+      const locator = await copy.locator();
+      return locator?.pack === pack ? await runsOfPack(copy, locator) : undefined;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof ArchiveError) return undefined;
+    throw error;
   }
 }

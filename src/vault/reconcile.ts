@@ -2,7 +2,7 @@
 //
 // Invariants: a pack is registered after its facts were handed on, so a crash between makes it be read again; of a pack one whole footer is enough,
 // wherever it lies; facts are read quickly (fact-windows.ts) from the first footer, and when anything about it is unsure the pack's copies are walked
-// one after the other; memory is the names of a 256th of all packs, and a few stretches of footers read ahead.
+// one after the other; memory is the names of some packs, and a few stretches of footers read ahead.
 // Left out on purpose: packs whose footer is gone; whoever calls salvages them.
 
 import { ArchiveError, type ErrorCode, isArchiveError, type PackId } from '../base/index.ts';
@@ -12,21 +12,16 @@ import { type FactTaker, runsOfPack, walkFacts } from './adopt-pack.ts';
 import { ahead } from './ahead.ts';
 import { type FactWindow, type FactWorks, factWindows } from './fact-windows.ts';
 import { PackCopy } from './pack-copy.ts';
-import { footerSuffix, footersFolder, packOfName, packSuffix, packsFolder } from './paths.ts';
+import { type FoundFile, type ListFolder, packsOnDisks } from './packs-on-disks.ts';
 import { type Placement, packFactsOf, type Register, type Run } from './register.ts';
 import type { Shelf } from './shelf.ts';
-import type { StoreDisk } from './store-disk.ts';
-
-/** A file on a disk that by its name is a pack, or the footer of one. */
-export type FoundFile = { readonly store: StoreDisk; readonly kind: 'pack' | 'footer'; readonly path: string };
 
 export type ReconcileParts = {
   readonly shelf: Shelf;
   readonly register: Register;
   readonly works: FactWorks;
   readonly taker: FactTaker;
-  /** Names in a folder of a disk; a disk that cannot be listed is left aside. */
-  readonly list: (store: StoreDisk, folder: string) => Promise<string[]>;
+  readonly list: ListFolder;
   readonly onAdopted: (locator: Locator) => void;
   readonly onUnreadable: (pack: PackId, error: unknown) => void;
   /** No copy has a whole footer. */
@@ -95,7 +90,7 @@ export async function reconcilePacks(parts: ReconcileParts, onPack: (done: numbe
 async function* stepsOf(parts: ReconcileParts): AsyncGenerator<Step, void, undefined> {
   const open = new Set<PackAtHand>();
   try {
-    for await (const { pack, found } of packsOnDisks(parts)) {
+    for await (const { pack, found } of packsOnDisks(parts.shelf, parts.list)) {
       const at = await openPack(pack, found, parts.register);
       open.add(at);
       for await (const window of quickWindows(at, parts.works)) yield { kind: 'facts', at, window };
@@ -104,29 +99,6 @@ async function* stepsOf(parts: ReconcileParts): AsyncGenerator<Step, void, undef
     }
   } finally {
     for (const at of open) await closeFiles(at);
-  }
-}
-
-/** Packs by the folder of their first two digits, so that what is held in memory is a 256th of all names. */
-async function* packsOnDisks({ shelf, list }: ReconcileParts): AsyncGenerator<{ pack: PackId; found: FoundFile[] }> {
-  for (let prefix = 0; prefix < 256; prefix += 1) {
-    const digits = prefix.toString(16).padStart(2, '0');
-    const packs = new Map<PackId, FoundFile[]>();
-    for (const store of shelf.present()) {
-      for (const [folder, suffix, kind] of [
-        [packsFolder, packSuffix, 'pack'],
-        [footersFolder, footerSuffix, 'footer'],
-      ] as const) {
-        for (const name of await list(store, `${folder}/${digits}`)) {
-          const pack = packOfName(name, suffix);
-          if (pack === undefined) continue;
-          const found = packs.get(pack) ?? [];
-          found.push({ store, kind, path: `${folder}/${digits}/${name}` });
-          packs.set(pack, found);
-        }
-      }
-    }
-    for (const pack of [...packs.keys()].sort()) yield { pack, found: packs.get(pack) as FoundFile[] };
   }
 }
 

@@ -2,7 +2,7 @@
 //
 // Invariants: what was found bad is named exactly (pack, disk, kind, offset), and then the exit code is 1; long work says how far it has come.
 
-import type { ArchiveStatus } from '../../archive/index.ts';
+import type { ArchiveStatus, SweepReport } from '../../archive/index.ts';
 import { ArchiveError, isHex128, packId } from '../../base/index.ts';
 import { type CopyReport, countOfRuns, type Pace, type RepairReport, recordRunsText } from '../../vault/index.ts';
 import { type CommandRun, defineCommand, textFlag } from '../command.ts';
@@ -150,6 +150,11 @@ async function repairAll(run: CommandRun): Promise<number> {
   let mended = 0;
   let left = 0;
   for await (const report of archive.repair(pace)) {
+    if (report.kind === 'released') {
+      if (report.outcome === 'unknown') left += 1;
+      terminal.out(json ? jsonText({ released: report }) : releasedLine(report));
+      continue;
+    }
     if (report.outcome === 'mended') mended += 1;
     else left += 1;
     const label = archive.diskLabel(report.disk);
@@ -172,6 +177,17 @@ async function repairAll(run: CommandRun): Promise<number> {
       mended + left === 0 ? 'nothing to repair' : `${mended} copies mended${left > 0 ? `, ${left} not` : ''}`,
     );
   return left;
+}
+
+function releasedLine({ pack, outcome }: SweepReport): string {
+  switch (outcome) {
+    case 'removed':
+      return `pack ${pack}: it was released while its disk was away, and is removed`;
+    case 'kept':
+      return `pack ${pack}: it was released, and is kept until the packs that hold its content are all here`;
+    case 'unknown':
+      return `pack ${pack}: the database does not know it; run: stele rebuild`;
+  }
 }
 
 function repairLines(report: RepairReport, label: string): string[] {
