@@ -2,6 +2,8 @@
  * The DICOM door, as a peer meets it: associations over loopback with our own requestor. Other people's clients are in tests/slow.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, test } from 'node:test';
 import { type Running, start } from '../src/app/running.ts';
 import { settingsOf } from '../src/app/settings.ts';
@@ -51,6 +53,7 @@ async function open(): Promise<House> {
     host: '127.0.0.1',
     port: 0,
     title: 'STELE',
+    tlsClient: {},
     clock: systemClock,
     onFault: (_what, error) => faults.push(error),
   });
@@ -318,4 +321,38 @@ test('a commitment whose asker has gone is reported to where the table says it l
   await nAction(other, { ...again, data: commitmentRequest('2.25.2', [`${study}.1.1`]) });
   other.abort();
   assert.deepEqual(await heard.promise, { transaction: '2.25.2', good: 1, failed: [] });
+});
+
+test('over TLS the door takes callers whose certificate an authority of ours signed, and no others', async () => {
+  const stele = new Stele();
+  const settings = settingsOf([{ workers: 1 }], stele.folder);
+  const running = await start({ settings, create: true, say: () => undefined });
+  const pem = (name: string): Uint8Array => readFileSync(path.join(import.meta.dirname, '..', 'testdata', 'tls', name));
+  const ca = pem('authority-cert.pem');
+  const door = await openDimse({
+    archive: () => running.archive,
+    host: '127.0.0.1',
+    port: 0,
+    title: 'STELE',
+    tls: {
+      port: 0,
+      server: { cert: pem('server-cert.pem'), key: pem('server-key.pem'), ca, clientCertificate: 'required' },
+    },
+    tlsClient: {},
+    clock: systemClock,
+    onFault: () => undefined,
+  });
+  closing.push(async () => {
+    await door.close();
+    await running.close();
+    stele.remove();
+  });
+  const secure = { door: { ...door, port: door.tlsPort ?? 0 } };
+  const identity = (who: string): object => ({
+    tls: { ca, cert: pem(`${who}-cert.pem`), key: pem(`${who}-key.pem`), unchecked: 'name' },
+  });
+  const association = await call(secure, [verification], identity('client'));
+  assert.equal((await cEcho(association)).status, 0);
+  await association.release();
+  await assert.rejects(call(secure, [verification], identity('stranger')));
 });

@@ -11,6 +11,7 @@ import { openDicomWeb } from '../doors/dicomweb/index.ts';
 import { type DimseDoor, openDimse } from '../doors/dimse/index.ts';
 import { type Command, type CommandRun, defineCommand } from './command.ts';
 import { ControlServer } from './control-server.ts';
+import { readDicomTls } from './dicom-tls.ts';
 import { errorLine } from './error-line.ts';
 import { rebuildReport } from './run-here.ts';
 import { type Running, start } from './running.ts';
@@ -130,11 +131,14 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
         }),
       ],
     });
+    const tls = readDicomTls(settings);
     dimse = await openDimse({
       archive: () => served.archive,
       host: settings.host,
       port: settings.dicomPort,
       title: settings.aet,
+      tls: tls.server === undefined ? undefined : { port: settings.dicomTlsPort, server: tls.server },
+      tlsClient: tls.client,
       clock: systemClock,
       onFault: (what, error) => fault(what, error),
     });
@@ -145,7 +149,8 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
       rebuild: (options) => served.rebuild(options),
       onFault: (error) => fault('command', error),
     });
-    const endpoints = { http: door.url, dicom: `${dimse.host}:${dimse.port}`, aet: settings.aet };
+    const secure = dimse.tlsPort === undefined ? {} : { dicom_tls: `${dimse.host}:${dimse.tlsPort}` };
+    const endpoints = { http: door.url, dicom: `${dimse.host}:${dimse.port}`, ...secure, aet: settings.aet };
     await data.setEndpoints(endpoints);
     if (secret !== undefined)
       terminal.out(

@@ -14,6 +14,10 @@ export type Settings = {
   readonly host: string;
   readonly httpPort: number;
   readonly dicomPort: number;
+  readonly dicomTlsPort: number;
+  readonly dicomTlsCert: string | undefined;
+  readonly dicomTlsKey: string | undefined;
+  readonly dicomTlsCa: string | undefined;
   readonly s3Port: number;
   readonly aet: string;
   readonly databaseUrl: string | undefined;
@@ -71,6 +75,34 @@ export const settingSpecs: readonly SettingSpec[] = [
     says: 'port of HTTP; 0 picks a free one',
   },
   { name: 'dicom_port', field: 'dicomPort', value: port, env: 'STELE_DICOM_PORT', says: 'port of DICOM' },
+  {
+    name: 'dicom_tls_port',
+    field: 'dicomTlsPort',
+    value: port,
+    env: 'STELE_DICOM_TLS_PORT',
+    says: 'port of DICOM over TLS, where a certificate is given',
+  },
+  {
+    name: 'dicom_tls_cert',
+    field: 'dicomTlsCert',
+    value: { kind: 'path' },
+    env: 'STELE_DICOM_TLS_CERT',
+    says: 'PEM file of our certificate for DICOM over TLS',
+  },
+  {
+    name: 'dicom_tls_key',
+    field: 'dicomTlsKey',
+    value: { kind: 'path' },
+    env: 'STELE_DICOM_TLS_KEY',
+    says: 'PEM file of its key',
+  },
+  {
+    name: 'dicom_tls_ca',
+    field: 'dicomTlsCa',
+    value: { kind: 'path' },
+    env: 'STELE_DICOM_TLS_CA',
+    says: 'PEM file of who signs the certificates of peers; with it, callers must show one',
+  },
   { name: 's3_port', field: 's3Port', value: port, env: 'STELE_S3_PORT', says: 'port of S3' },
   {
     name: 'aet',
@@ -246,6 +278,10 @@ export function settingsOf(parts: readonly SettingValues[], folder: string): Set
     host: '127.0.0.1',
     httpPort: 8080,
     dicomPort: 11_112,
+    dicomTlsPort: 2762,
+    dicomTlsCert: undefined,
+    dicomTlsKey: undefined,
+    dicomTlsCa: undefined,
     s3Port: 9000,
     aet: 'STELE',
     databaseUrl: undefined,

@@ -21,6 +21,7 @@ import {
 } from '../../dicom/index.ts';
 import { sendToEntity } from '../../doors/dimse/index.ts';
 import { type CommandRun, defineCommand, textFlag } from '../command.ts';
+import { readDicomTls } from '../dicom-tls.ts';
 import type { Running } from '../running.ts';
 import { tableText } from '../say-sizes.ts';
 
@@ -45,7 +46,7 @@ async function call(running: Running, title: string, sopClass: string): Promise<
   return openAssociation({
     host,
     port,
-    ...(tls ? { tls: {} } : {}),
+    ...(tls ? { tls: readDicomTls(running.settings).client } : {}),
     calling: running.settings.aet,
     called: title,
     contexts: [{ id: 1, abstractSyntax: sopClass, transferSyntaxes: syntaxes }],
@@ -181,7 +182,13 @@ export const send = defineCommand({
           run.terminal.progress(`${sent + failed} of ${instances.length}`);
         },
       },
-      { entity, title: running.settings.aet, clock: systemClock, signal: run.terminal.signal },
+      {
+        entity,
+        title: running.settings.aet,
+        tlsClient: readDicomTls(running.settings).client,
+        clock: systemClock,
+        signal: run.terminal.signal,
+      },
     );
     run.terminal.progressDone();
     run.terminal.out(run.json ? JSON.stringify({ title, sent, failed }) : `${sent} sent, ${failed} failed`);

@@ -18,6 +18,7 @@ import {
   nEventReport,
   openAssociation,
   statusClass,
+  type TlsClientOptions,
   tags,
   transferSyntaxOf,
 } from '../../dicom/index.ts';
@@ -44,6 +45,7 @@ const failureReasons = {
 export class CommitmentReports {
   readonly #archive: () => Archive;
   readonly #title: string;
+  readonly #tlsClient: TlsClientOptions;
   readonly #clock: Clock;
   readonly #onFault: (error: unknown) => void;
   readonly #open = new Map<string, Association>();
@@ -51,9 +53,16 @@ export class CommitmentReports {
   #wake = new AbortController();
   readonly #running: Promise<void>;
 
-  constructor(parts: { archive: () => Archive; title: string; clock: Clock; onFault: (error: unknown) => void }) {
+  constructor(parts: {
+    archive: () => Archive;
+    title: string;
+    tlsClient: TlsClientOptions;
+    clock: Clock;
+    onFault: (error: unknown) => void;
+  }) {
     this.#archive = parts.archive;
     this.#title = parts.title;
+    this.#tlsClient = parts.tlsClient;
     this.#clock = parts.clock;
     this.#onFault = parts.onFault;
     this.#running = this.#run();
@@ -132,7 +141,7 @@ export class CommitmentReports {
     const association = await openAssociation({
       host: entity.host,
       port: entity.port,
-      ...(entity.tls ? { tls: {} } : {}),
+      ...(entity.tls ? { tls: this.#tlsClient } : {}),
       calling: this.#title,
       called: entity.title,
       contexts: [{ id: 1, abstractSyntax: storageCommitment, transferSyntaxes: syntaxes }],

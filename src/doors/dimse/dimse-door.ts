@@ -9,6 +9,7 @@ import type { Clock, TenantId } from '../../base/index.ts';
 import {
   type Association,
   type AssociationCounts,
+  type AssociationServer,
   type Decision,
   dimseStatus,
   type IncomingMessage,
@@ -16,6 +17,7 @@ import {
   isOtherThanStorage,
   listenAssociations,
   negotiate,
+  type TlsClientOptions,
   type TlsServerOptions,
 } from '../../dicom/index.ts';
 import { CommitmentReports } from './commitment-service.ts';
@@ -32,12 +34,20 @@ export type DimseOptions = {
   readonly port: number;
   /** Our own title, for what we call and answer. */
   readonly title: string;
-  readonly tls?: TlsServerOptions | undefined;
+  /** A second listener, over TLS. */
+  readonly tls?: { readonly port: number; readonly server: TlsServerOptions } | undefined;
+  /** For calling peers that the table says to call over TLS. */
+  readonly tlsClient: TlsClientOptions;
   readonly clock: Clock;
   readonly onFault: (what: string, error: unknown) => void;
 };
 
-export type DimseDoor = { readonly host: string; readonly port: number; readonly close: () => Promise<void> };
+export type DimseDoor = {
+  readonly host: string;
+  readonly port: number;
+  readonly tlsPort: number | undefined;
+  readonly close: () => Promise<void>;
+};
 
 const stopMsMax = 5000;
 
@@ -47,25 +57,37 @@ export async function openDimse(options: DimseOptions): Promise<DimseDoor> {
   const reports = new CommitmentReports({
     archive: options.archive,
     title: options.title,
+    tlsClient: options.tlsClient,
     clock: options.clock,
     onFault: (error) => options.onFault('storage commitment', error),
   });
-  const server = await listenAssociations({
-    host: options.host,
-    port: options.port,
-    tls: options.tls,
-    clock: options.clock,
-    decide: (request, counts) => decide(request, counts, options, admitted),
-    serve: async (association, request) => {
-      const who = admitted.get(request);
-      if (who !== undefined) await serve(association, who, options, reports);
-    },
-    onFault: (error) => options.onFault('association', error),
-  });
+  const listen = (port: number, tls: TlsServerOptions | undefined): Promise<AssociationServer> =>
+    listenAssociations({
+      host: options.host,
+      port,
+      tls,
+      clock: options.clock,
+      decide: (request, counts) => decide(request, counts, options, admitted),
+      serve: async (association, request) => {
+        const who = admitted.get(request);
+        if (who !== undefined) await serve(association, who, options, reports);
+      },
+      onFault: (error) => options.onFault('association', error),
+    });
+  const servers: AssociationServer[] = [];
   const close = async (): Promise<void> => {
-    await Promise.all([server.close(stopMsMax), reports.close()]);
+    await Promise.all([...servers.map((server) => server.close(stopMsMax)), reports.close()]);
   };
-  return { host: options.host, port: server.address.port, close };
+  try {
+    const plain = await listen(options.port, undefined);
+    servers.push(plain);
+    const secure = options.tls === undefined ? undefined : await listen(options.tls.port, options.tls.server);
+    if (secure !== undefined) servers.push(secure);
+    return { host: options.host, port: plain.address.port, tlsPort: secure?.address.port, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 async function decide(
@@ -109,13 +131,8 @@ async function serve(
   reports: CommitmentReports,
 ): Promise<void> {
   for await (const message of association.messages()) {
-    const served: Served = {
-      archive: options.archive(),
-      association,
-      title: options.title,
-      clock: options.clock,
-      ...who,
-    };
+    const { title, tlsClient, clock } = options;
+    const served: Served = { archive: options.archive(), association, title, tlsClient, clock, ...who };
     await answer(message, served, options, reports);
   }
 }

@@ -33,12 +33,12 @@ export async function answerMove(
   onFault: (error: unknown) => void,
 ): Promise<void> {
   await retrieve(message, served, onFault, async (instances, progress) => {
-    const { archive, association, title, clock } = served;
+    const { archive, association, title, tlsClient, clock } = served;
     const entity = await archive.entities.get(message.command.moveDestination?.trim() ?? '');
     if (entity?.host === undefined || entity.port === undefined) return 'destination-unknown';
     const moveOriginator = { title: association.facts.calling.trim(), messageId: message.messageId };
     const sending = { ...sendingOf(message, served, instances, progress), moveOriginator };
-    await sendToEntity(sending, { entity, title, clock, signal: message.signal });
+    await sendToEntity(sending, { entity, title, tlsClient, clock, signal: message.signal });
     return 'done';
   });
 }

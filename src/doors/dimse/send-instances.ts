@@ -13,7 +13,7 @@ import {
   type SentInstance,
 } from '../../archive/index.ts';
 import { ArchiveError, type Clock } from '../../base/index.ts';
-import { type Association, cStore, openAssociation, planContexts } from '../../dicom/index.ts';
+import { type Association, cStore, openAssociation, planContexts, type TlsClientOptions } from '../../dicom/index.ts';
 
 export type MoveOriginator = { readonly title: string; readonly messageId: number };
 
@@ -33,11 +33,12 @@ export async function sendToEntity(
   to: {
     readonly entity: ApplicationEntity;
     readonly title: string;
+    readonly tlsClient: TlsClientOptions;
     readonly clock: Clock;
     readonly signal: AbortSignal;
   },
 ): Promise<void> {
-  const { entity, title, clock, signal } = to;
+  const { entity, title, tlsClient, clock, signal } = to;
   const { host, port } = entity;
   if (host === undefined || port === undefined)
     throw new ArchiveError('NOT_FOUND', 'the table does not say where this application entity listens');
@@ -48,7 +49,7 @@ export async function sendToEntity(
     const mine = sending.instances.filter((each) => classes.has(each.classUid));
     let association: Association;
     try {
-      const tls = entity.tls ? { tls: {} } : {};
+      const tls = entity.tls ? { tls: tlsClient } : {};
       association = await openAssociation({
         host,
         port,

@@ -2,7 +2,7 @@
 
 import type { ApplicationEntity, Archive } from '../../archive/index.ts';
 import type { Clock, TenantId } from '../../base/index.ts';
-import type { Association } from '../../dicom/index.ts';
+import type { Association, TlsClientOptions } from '../../dicom/index.ts';
 
 export type Served = {
   readonly archive: Archive;
@@ -11,5 +11,6 @@ export type Served = {
   readonly tenant: TenantId;
   /** Our own title. */
   readonly title: string;
+  readonly tlsClient: TlsClientOptions;
   readonly clock: Clock;
 };
