@@ -6,6 +6,10 @@
 const capacityBytesMin = 16 * 1024;
 const quote = 0x22;
 const backslash = 0x5c;
+const comma = 0x2c;
+const space = 0x20;
+const lastPrintable = 0x7e;
+const nullBytes = Uint8Array.of(0x6e, 0x75, 0x6c, 0x6c);
 const encoder = new TextEncoder();
 
 export class JsonBytes {
@@ -66,6 +70,43 @@ export class JsonBytes {
     this.at = at;
   }
 
+  /**
+   * Values of printable ASCII with backslashes between them, as JSON strings with commas between them; spaces around each are left out, and empty ones are
+   * null. False, and nothing is written, when there is another character.
+   */
+  plainStrings(source: Uint8Array, start: number, end: number): boolean {
+    this.reserve(5 * (end - start) + 8);
+    const { bytes } = this;
+    let { at } = this;
+    let from = start;
+    for (;;) {
+      while (from < end && source[from] === space) from += 1;
+      const begin = at;
+      bytes[at++] = quote;
+      let k = from;
+      // Where the value ends without its spaces.
+      let kept = at;
+      for (; k < end; k++) {
+        const byte = source[k] as number;
+        if (byte === backslash) break;
+        if (byte < space || byte > lastPrintable) return false;
+        if (byte === quote) bytes[at++] = backslash;
+        bytes[at++] = byte;
+        if (byte !== space) kept = at;
+      }
+      at = kept;
+      if (at === begin + 1) {
+        at = begin;
+        for (const byte of nullBytes) bytes[at++] = byte;
+      } else bytes[at++] = quote;
+      if (k === end) break;
+      bytes[at++] = comma;
+      from = k + 1;
+    }
+    this.at = at;
+    return true;
+  }
+
   base64(source: Uint8Array): void {
     const text = Buffer.from(source.buffer, source.byteOffset, source.length).toString('base64');
     this.reserve(text.length + 2);
@@ -76,8 +117,10 @@ export class JsonBytes {
 
   /** A number that JSON knows; NaN and the infinities, which it does not, as strings. */
   number(value: number): void {
-    if (Number.isInteger(value) && value >= 0 && value < 1e9) this.#integer(value);
-    else if (Number.isFinite(value)) this.ascii(String(value));
+    if (Number.isInteger(value) && Math.abs(value) < 1e9) {
+      if (value < 0 || Object.is(value, -0)) this.char(0x2d);
+      this.#integer(Math.abs(value));
+    } else if (Number.isFinite(value)) this.ascii(String(value));
     else this.ascii(`"${value}"`);
   }
 

@@ -11,7 +11,7 @@ import type { BytesElement } from './element.ts';
 import { JsonBytes } from './json-bytes.ts';
 import { isGroupLength, type Tag, tagHex, tags } from './tag.ts';
 import { bigintsOf, numbersOf, paddingStart, parseDecimal, readableFacts, stringsOf, textKindOf } from './values.ts';
-import { type VrFacts, vrFacts } from './vr.ts';
+import { type Vr, type VrFacts, vrFacts } from './vr.ts';
 
 export type JsonOptions = {
   /** The character set of texts, in place of what the data set says itself. */
@@ -36,25 +36,25 @@ function ascii(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'latin1'));
 }
 
-const valueBegin = ascii(',"Value":[');
-const valueEnd = ascii(']}');
 const uriBegin = ascii(',"BulkDataURI":');
 const binaryBegin = ascii(',"InlineBinary":');
 const nothing = ascii('null');
 const nameGroups = [ascii('"Alphabetic":'), ascii('"Ideographic":'), ascii('"Phonetic":')];
 const utf8Set = parseCharacterSet(['ISO_IR 192']);
 
-/** `"00100020":{"vr":"LO"` by tag and VR, made once. A hostile stream of ever new tags empties it now and then. */
+/** `"00100020":{"vr":"LO"` and the same with `,"Value":[` behind it, by tag, made once. A hostile stream of ever new tags empties the map now and then. */
+type Prefix = { readonly vr: string; readonly bytes: Uint8Array; readonly withValue: Uint8Array };
 const prefixesMax = 20_000;
-const prefixes = new Map<Tag, { readonly vr: string; readonly bytes: Uint8Array }>();
+const prefixes = new Map<Tag, Prefix>();
 
-function prefixOf(tag: Tag, vr: string): Uint8Array {
+function prefixOf(tag: Tag, vr: string): Prefix {
   const known = prefixes.get(tag);
-  if (known !== undefined && known.vr === vr) return known.bytes;
+  if (known !== undefined && known.vr === vr) return known;
   if (prefixes.size >= prefixesMax) prefixes.clear();
-  const bytes = ascii(`"${tagHex(tag)}":{"vr":"${vr}"`);
-  prefixes.set(tag, { vr, bytes });
-  return bytes;
+  const text = `"${tagHex(tag)}":{"vr":"${vr}"`;
+  const prefix = { vr, bytes: ascii(text), withValue: ascii(`${text},"Value":[`) };
+  prefixes.set(tag, prefix);
+  return prefix;
 }
 
 export class JsonWriter {
@@ -115,10 +115,9 @@ export class JsonWriter {
   }
 
   #writeSet(): void {
-    this.#out.copy(prefixOf(tags.SpecificCharacterSet, 'CS'));
-    this.#out.copy(valueBegin);
+    this.#out.copy(prefixOf(tags.SpecificCharacterSet, 'CS').withValue);
     this.#out.ascii(`"${utf8Set.terms[0]}"`);
-    this.#out.copy(valueEnd);
+    this.#endValues();
   }
 
   #writeElement(element: Element, set: CharacterSet): void {
@@ -129,7 +128,7 @@ export class JsonWriter {
         return this.#writeItems(element, set);
       case 'bulk':
       case 'fragments':
-        this.#out.copy(prefixOf(element.tag, vrFacts(element.vr).vr));
+        this.#out.copy(prefixOf(element.tag, vrFacts(element.vr).vr).bytes);
         this.#writeUri(element);
         this.#out.char(0x7d);
     }
@@ -146,9 +145,10 @@ export class JsonWriter {
 
   #writeItems({ tag, items }: ItemsElement, set: CharacterSet): void {
     const out = this.#out;
-    out.copy(prefixOf(tag, 'SQ'));
-    if (items.length > 0) {
-      out.copy(valueBegin);
+    const prefix = prefixOf(tag, 'SQ');
+    if (items.length === 0) out.copy(prefix.bytes);
+    else {
+      out.copy(prefix.withValue);
       const depth = this.#path.push(tag, 0);
       for (const [index, item] of items.entries()) {
         if (index > 0) out.char(comma);
@@ -165,18 +165,19 @@ export class JsonWriter {
     const out = this.#out;
     const facts = readableFacts(element.tag, element.vr);
     // A known sequence whose bytes are none is what it is: unknown.
-    out.copy(prefixOf(element.tag, facts.kind === 'sequence' ? 'UN' : facts.vr));
+    const prefix = prefixOf(element.tag, facts.kind === 'sequence' ? 'UN' : facts.vr);
     switch (facts.kind) {
       case 'string':
       case 'text':
-        return this.#writeCharacters(element, facts, set);
+        return this.#writeCharacters(element, facts, set, prefix);
       case 'integer':
       case 'float':
-        return this.#writeNumbers(element, facts);
+        return this.#writeNumbers(element, facts, prefix);
       case 'tag':
-        return this.#writeList(stringsOf(element), (text) => out.string(text));
+        return this.#writeList(stringsOf(element), prefix, (text) => out.string(text));
       case 'bytes':
       case 'sequence':
+        out.copy(prefix.bytes);
         if (element.sizeBytes > 0 && !(element.sizeBytes > this.#inlineBytesMax && this.#writeUri(element))) {
           out.copy(binaryBegin);
           out.base64(element.bytes);
@@ -185,50 +186,67 @@ export class JsonWriter {
     }
   }
 
-  #writeList<T>(values: readonly T[], write: (value: T) => void): void {
+  #writeList<T>(values: readonly T[], prefix: Prefix, write: (value: T) => void): void {
     const out = this.#out;
-    if (values.length === 0) {
-      out.char(0x7d);
-      return;
-    }
-    out.copy(valueBegin);
+    if (values.length === 0) return this.#writeEmpty(prefix);
+    out.copy(prefix.withValue);
     for (const [index, value] of values.entries()) {
       if (index > 0) out.char(comma);
       write(value);
     }
-    out.copy(valueEnd);
+    this.#endValues();
   }
 
-  #writeNumbers(element: BytesElement, { vr, wordBytes }: VrFacts): void {
+  #writeEmpty(prefix: Prefix): void {
+    this.#out.copy(prefix.bytes);
+    this.#out.char(0x7d);
+  }
+
+  #endValues(): void {
+    this.#out.char(0x5d);
+    this.#out.char(0x7d);
+  }
+
+  #writeNumbers(element: BytesElement, { vr, wordBytes }: VrFacts, prefix: Prefix): void {
     const out = this.#out;
-    if (vr === 'US' && element.sizeBytes === 2) {
+    if (wordBytes < 8 && vr !== 'FL') {
       const { bytes } = element.store;
-      out.copy(valueBegin);
-      out.number((bytes[element.start] as number) | ((bytes[element.start + 1] as number) << 8));
-      out.copy(valueEnd);
+      const end = element.start + element.sizeBytes - wordBytes;
+      if (end < element.start) return this.#writeEmpty(prefix);
+      out.copy(prefix.withValue);
+      for (let at = element.start; at <= end; at += wordBytes) {
+        if (at > element.start) out.char(comma);
+        out.number(integerAt(bytes, at, vr));
+      }
+      this.#endValues();
     } else if (wordBytes === 8 && vr !== 'FD') {
-      this.#writeList(bigintsOf(element), (value) => {
+      this.#writeList(bigintsOf(element), prefix, (value) => {
         const isExact = Number.isSafeInteger(Number(value));
         out.ascii(isExact ? String(value) : `"${value}"`);
       });
-    } else this.#writeList(numbersOf(element), (value) => out.number(value));
+    } else this.#writeList(numbersOf(element), prefix, (value) => out.number(value));
   }
 
   /** The hot path: values of printable ASCII go from bytes to bytes. */
-  #writeCharacters(element: BytesElement, facts: VrFacts, set: CharacterSet): void {
+  #writeCharacters(element: BytesElement, facts: VrFacts, set: CharacterSet, prefix: Prefix): void {
     const { bytes } = element.store;
     const { start } = element;
     const out = this.#out;
     const end = paddingStart(bytes, start, start + element.sizeBytes);
-    if (end === start) {
-      out.char(0x7d);
-      return;
+    if (end === start) return this.#writeEmpty(prefix);
+    const { vr } = facts;
+    if (facts.trim === 'both' && vr !== 'PN' && vr !== 'DS' && vr !== 'IS') {
+      const before = out.at;
+      out.copy(prefix.withValue);
+      if (out.plainStrings(bytes, start, end)) return this.#endValues();
+      out.at = before;
+      return this.#writeTexts(element, facts, set, prefix);
     }
     for (let at = start; at < end; at++) {
       const byte = bytes[at] as number;
-      if (byte < space || byte > 0x7e) return this.#writeTexts(element, facts, set);
+      if (byte < space || byte > 0x7e) return this.#writeTexts(element, facts, set, prefix);
     }
-    out.copy(valueBegin);
+    out.copy(prefix.withValue);
     let from = start;
     for (let at = start; at <= end; at++) {
       if (at < end && !(facts.multiple && bytes[at] === backslash)) continue;
@@ -236,7 +254,7 @@ export class JsonWriter {
       this.#writeOne(bytes, from, at, facts);
       from = at + 1;
     }
-    out.copy(valueEnd);
+    this.#endValues();
   }
 
   #writeOne(bytes: Uint8Array, start: number, end: number, facts: VrFacts): void {
@@ -287,11 +305,11 @@ export class JsonWriter {
   }
 
   /** Values with characters beyond printable ASCII. */
-  #writeTexts(element: BytesElement, facts: VrFacts, set: CharacterSet): void {
+  #writeTexts(element: BytesElement, facts: VrFacts, set: CharacterSet, prefix: Prefix): void {
     const out = this.#out;
     const whole = facts.kind === 'text' ? decodeText(set, element.bytes, textKindOf(facts.vr)) : latin1(element.bytes);
     const values = (facts.multiple ? whole.split('\\') : [whole]).map((value) => trimmed(value, facts));
-    this.#writeList(values.length === 1 && values[0] === '' ? [] : values, (value) => {
+    this.#writeList(values.length === 1 && values[0] === '' ? [] : values, prefix, (value) => {
       if (value === '') out.copy(nothing);
       else if (facts.vr === 'PN') this.#writeNameText(value);
       else if (facts.vr === 'DS' || facts.vr === 'IS') this.#writeDecimalText(value, facts.vr, () => out.string(value));
@@ -316,6 +334,14 @@ export class JsonWriter {
 }
 
 const decimalCharsMax = 64;
+
+function integerAt(bytes: Uint8Array, at: number, vr: Vr): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  if (vr === 'US') return low;
+  if (vr === 'SS') return (low << 16) >> 16;
+  const signed = low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
+  return vr === 'SL' ? signed : signed >>> 0;
+}
 
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
