@@ -2,6 +2,8 @@
  * DICOMweb as a client meets it: searches, retrievals and stores over loopback. Other people's clients are in tests/slow.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Part10Reader } from '../src/dicom/index.ts';
 import { authorization, fileOf, multipartOf, openWebHouse, partsOf, type WebHouse } from './support/dicomweb-rig.ts';
@@ -390,4 +392,96 @@ test('an instance is given by the older protocol too', async () => {
   assert.equal((await house.get(`/wado?${query.replace('WADO', 'X')}`)).status, 400);
   assert.equal((await house.get(`/wado?${query}&anonymize=yes`)).status, 400);
   assert.equal((await house.get(`/wado?${query}9`)).status, 404);
+});
+
+const mebibyte = 1024 * 1024;
+
+/** A large instance as a body that is made while it is sent. */
+function largeBody(
+  uid: string,
+  sizeBytes: number,
+): { readonly type: string; readonly body: ReadableStream<Uint8Array> } {
+  const header = makeInstance({
+    study: uid,
+    instance: `${uid}.1.1`,
+    pixels: null,
+    rows: 1024,
+    columns: 1024,
+    frames: sizeBytes / (2 * mebibyte),
+  });
+  const head = Buffer.from([0xe0, 0x7f, 0x10, 0x00, 0x4f, 0x57, 0, 0, 0, 0, 0, 0]);
+  head.writeUInt32LE(sizeBytes, 8);
+  const piece = Buffer.alloc(mebibyte, 0x5a);
+  const pieces: Uint8Array[] = [
+    Buffer.from('--large\r\nContent-Type: application/dicom\r\n\r\n'),
+    fileOf(header, `${uid}.1.1`),
+    head,
+  ];
+  let left = sizeBytes / mebibyte;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const next = pieces.shift();
+      if (next !== undefined) controller.enqueue(next);
+      else if (left > 0) {
+        left -= 1;
+        controller.enqueue(piece);
+      } else {
+        controller.enqueue(Buffer.from('\r\n--large--\r\n'));
+        controller.close();
+      }
+    },
+  });
+  return { type: 'multipart/related; type="application/dicom"; boundary=large', body };
+}
+
+test('a large instance goes in and out in little memory, and who does not read keeps nobody waiting', async () => {
+  const uid = `${study}4`;
+  const sizeBytes = 256 * mebibyte;
+  const before = process.memoryUsage();
+  let most = 0;
+  const watch = (): void => {
+    const { external, arrayBuffers, heapUsed } = process.memoryUsage();
+    most = Math.max(most, heapUsed + Math.max(external, arrayBuffers));
+  };
+  const { type, body } = largeBody(uid, sizeBytes);
+  const watching = setInterval(watch, 20);
+  try {
+    const response = await fetch(`${house.root}/studies`, {
+      method: 'POST',
+      body,
+      duplex: 'half',
+      headers: { authorization, 'content-type': type },
+    } as RequestInit);
+    assert.equal(response.status, 200);
+    const path = `/studies/${uid}`;
+    const silent = connect(house.port, '127.0.0.1');
+    silent.pause();
+    silent.write(`GET /dicom-web${path} HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`);
+    let received = 0;
+    for await (const piece of (await house.get(path)).body as ReadableStream<Uint8Array>) received += piece.byteLength;
+    assert.ok(received > sizeBytes);
+    assert.equal((await found('/studies?limit=1')).length, 1);
+    silent.destroy();
+  } finally {
+    clearInterval(watching);
+  }
+  watch();
+  const grown = most - before.heapUsed - Math.max(before.external, before.arrayBuffers);
+  assert.ok(grown < 200 * mebibyte, `${Math.round(grown / mebibyte)} MiB`);
+  assert.deepEqual(house.faults, [], 'a client that goes is no fault of ours');
+});
+
+test('an upload that breaks off stores nothing of what was not whole', async () => {
+  const uid = `${study}3`;
+  const socket = connect(house.port, '127.0.0.1');
+  const whole = fileOf(makeInstance({ study: uid }), `${uid}.1.1`);
+  socket.write(
+    `POST /dicom-web/studies HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Type: application/dicom\r\nContent-Length: ${whole.byteLength}\r\n\r\n`,
+  );
+  await new Promise((resolve) => socket.write(whole.subarray(0, whole.byteLength - 10), resolve));
+  socket.destroy();
+  await once(socket, 'close');
+  assert.equal((await house.get(`/studies/${uid}`)).status, 404);
+  assert.equal((await found(`/studies?StudyInstanceUID=${uid}`)).length, 0);
+  assert.deepEqual(house.faults, []);
 });

@@ -42,11 +42,16 @@ function madeSlice(seed: number): Uint8Array {
   return new Uint8Array(words.buffer);
 }
 
+/** Pixels of slices: real ones where there are some. */
+export function ctSlices(): readonly Uint8Array[] {
+  const real = realSlices();
+  return real.length > 0 ? real : Array.from({ length: 8 }, (_, seed) => madeSlice(seed));
+}
+
 /** Writes `count` files into a folder and gives their data sets' size. */
 export function writeCtFiles(folder: string, count: number, study: string): number {
   mkdirSync(folder, { recursive: true });
-  const real = realSlices();
-  const slices = real.length > 0 ? real : Array.from({ length: 8 }, (_, seed) => madeSlice(seed));
+  const slices = ctSlices();
   let sizeBytes = 0;
   for (let number = 1; number <= count; number += 1) {
     const instance = `${study}.1.${number}`;
