@@ -206,6 +206,8 @@ test('the configuration is checked, and each error names its line', async () => 
     ['disks:\n  - path: a\n  - path: a\n', /stele\.yaml:3: this disk is listed twice/],
     ['cipher: rot13\n', /stele\.yaml:1: cipher must be one of/],
     ['a: [1\n', /stele\.yaml:\d: /],
+    ['copies: 1\n---\ncopies: 1\n', /stele\.yaml:2: a second document begins here/],
+    [`a: ${'['.repeat(20_000)}\n`, /stele\.yaml:1: it is nested too deeply/],
     ['copies: 2\n', /copies is 2 and there are 1 disks/],
   ];
   for (const [text, line] of cases) {

@@ -64,7 +64,7 @@ export function settingsOfText(text: string, file: string): SettingValues {
   const fail = (offset: number | undefined, says: string): ArchiveError =>
     new ArchiveError('CONFIG_INVALID', `${file}:${lineAt(offset)}: ${says}`);
   const [broken] = document.errors;
-  if (broken !== undefined) throw fail(broken.pos[0], (broken.message.split('\n')[0] ?? 'not YAML').replace(/\.$/, ''));
+  if (broken !== undefined) throw fail(broken.pos[0], sentenceOf(broken));
   const root = document.contents;
   if (root === null) return {};
   if (!isMap(root)) throw fail(root.range?.[0], 'the configuration is a list of "name: value" lines');
@@ -87,6 +87,13 @@ export function settingsOfText(text: string, file: string): SettingValues {
     }
   }
   return values as SettingValues;
+}
+
+/** What the parser says, where it speaks to who wrote the file and not to who called it. */
+function sentenceOf({ code, message }: { readonly code: string; readonly message: string }): string {
+  if (code === 'MULTIPLE_DOCS') return 'a second document begins here, and the configuration is one';
+  if (code === 'RESOURCE_EXHAUSTION' || message.includes('call stack')) return 'it is nested too deeply';
+  return (message.split('\n')[0] ?? 'not YAML').replace(/\.$/, '');
 }
 
 function keyOf(key: unknown): { name: string; offset: number | undefined } {
