@@ -20,7 +20,7 @@ export { openMany, withoutKey } from './open-many.ts';
 export type { PixelShape } from './pixel-shape.ts';
 export type { DigestedBytes, PoolOptions } from './pool.ts';
 export { CodecPool, inlineBytesMax, poolQueueBytesMax, poolQueueJobsMax } from './pool.ts';
-export type { MakeJob, OpenJob, RecordBytes, RecordFields } from './record-job.ts';
+export type { MakeJob, OpenJob, RecordBytes, RecordFields, RecordRoom } from './record-job.ts';
 export { makeRecord, makeRecordInto, openRecord, spanBytesMax } from './record-job.ts';
 export type { Place, SharedSizes } from './shared-memory.ts';
 export { SharedMemory, sharedBytes } from './shared-memory.ts';

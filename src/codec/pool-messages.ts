@@ -15,6 +15,9 @@ import type { Place, SharedMemory } from './shared-memory.ts';
 /** Bytes in a message: themselves, or where they lie in the memory that both sides see. */
 export type Carried = Uint8Array | Place;
 
+/** A place, and the gate that says whether it is still the right one. */
+export type Into = { readonly place: Place; readonly gate: number | undefined };
+
 export type Work =
   | {
       readonly kind: 'make';
@@ -24,7 +27,7 @@ export type Work =
       readonly keys: CipherKeys;
       readonly nonce: Uint8Array;
       /** Where the record is to be written, head, body and padding. */
-      readonly into: Place | undefined;
+      readonly into: Into | undefined;
     }
   | { readonly kind: 'open'; readonly head: Uint8Array; readonly body: Carried; readonly keys: CipherKeys }
   | ({ readonly kind: 'open-many' } & OpenManyJob)
@@ -160,7 +163,7 @@ export class Parcel {
 }
 
 /** The work for a message, good once everything else of the message was added to the parcel. */
-export function packOrder(order: Order, parcel: Parcel, into: Place | undefined): () => Work {
+export function packOrder(order: Order, parcel: Parcel, into: Into | undefined): () => Work {
   switch (order.kind) {
     case 'make': {
       const { fields, hint, keys } = order.job;

@@ -132,7 +132,7 @@ test('a record is written where it was to be, from a slot that both sides see, s
   for (const plain of [random.bytes(300_000), text, random.bytes(1_048_576), ...smalls]) {
     slot.set(plain);
     let asked = 0;
-    const room = (spanBytes: number): { offset: number; length: number } => {
+    const room: MakeJob['room'] = (spanBytes) => {
       asked += 1;
       region.fill(0xaa, 0, spanBytes);
       return { offset: region.byteOffset, length: spanBytes };
@@ -152,6 +152,37 @@ test('a record is written where it was to be, from a slot that both sides see, s
   }
   memory.giveSlot(slot);
   memory.giveRegion(region);
+});
+
+test('a record that waits behind others may be given another place, until a worker begins with it', async () => {
+  const pool = new CodecPool({ workers: 1 });
+  const memory = pool.memory;
+  const regions = [memory?.takeRegion(), memory?.takeRegion()];
+  const [first, second] = regions;
+  assert.ok(first !== undefined && second !== undefined);
+  const moves: ((to: { offset: number; length: number }) => boolean)[] = [];
+  let end = 0;
+  const plains = Array.from({ length: 2 }, () => random.bytes(900_000));
+  const made = plains.map((plain) => {
+    const room: MakeJob['room'] = (spanBytes, move) => {
+      moves.push(move);
+      end += spanBytes;
+      return { offset: first.byteOffset + end - spanBytes, length: spanBytes };
+    };
+    return pool.make({ ...makeJob(plain.slice()), room });
+  });
+  const [, moveSecond] = moves;
+  assert.ok(moveSecond !== undefined);
+  const to = { offset: second.byteOffset + 4096, length: 900_160 };
+  const early = [moveSecond({ ...to, offset: second.byteOffset }), moveSecond(to)];
+  assert.deepEqual(early, [true, true], 'the one worker has the first to do');
+  const [one, two] = [await made[0], await made[1]] as RecordBytes[];
+  assert.ok(one !== undefined && two !== undefined);
+  assert.equal(one.head.byteOffset, first.byteOffset);
+  assert.equal(two.head.byteOffset, to.offset);
+  assert.deepEqual(opened(one), Buffer.from(plains[0] as Uint8Array));
+  assert.deepEqual(opened(two), Buffer.from(plains[1] as Uint8Array));
+  await pool.close();
 });
 
 test('without a place a record from a slot comes in buffers of its own', async () => {

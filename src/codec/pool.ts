@@ -75,7 +75,7 @@ const attemptsMax = 2;
 type Task = {
   readonly orders: readonly Order[];
   /** Asked for when the task is sent first; a worker that died wrote there, and the next one does again. */
-  places: readonly (Place | undefined)[] | undefined;
+  rooms: readonly (Room | undefined)[] | undefined;
   readonly sizeBytes: number;
   readonly resolve: (done: readonly Done[]) => void;
   readonly reject: (error: Error) => void;
@@ -83,6 +83,9 @@ type Task = {
   /** Bytes went to a worker with their buffer, so the task cannot be sent again. */
   moved: boolean;
 };
+
+/** Where a record is written. */
+type Room = { place: Place; readonly gate: number | undefined };
 
 /** A result, and the place that its record was to be written in. */
 type Done = { readonly result: Result; readonly place: Place | undefined };
@@ -194,14 +197,14 @@ export class CodecPool {
     this.#taken += 1;
     this.#takenBytes += sizeBytes;
     return new Promise((resolve, reject) => {
-      const task: Task = { orders, places: undefined, sizeBytes, resolve, reject, attempts: 0, moved: false };
+      const task: Task = { orders, rooms: undefined, sizeBytes, resolve, reject, attempts: 0, moved: false };
       lane.tasks.push(task);
       this.#dispatch(lane);
     });
   }
 
   #makeInline(job: MakeJob): RecordBytes {
-    const place = placeFor(job);
+    const place = job.room?.(spanBytesMax(job.plain.byteLength, job.keys, job.nonce), () => false);
     return place === undefined ? makeRecord(job) : makeRecordInto(job, this.#bytesAt(place));
   }
 
@@ -230,6 +233,22 @@ export class CodecPool {
       head: room.subarray(0, headSizeBytes),
       body: room.subarray(headSizeBytes, headSizeBytes + bodySizeBytes),
     };
+  }
+
+  #roomFor({ plain, keys, nonce, room }: MakeJob): Room | undefined {
+    const { memory } = this;
+    if (room === undefined || memory === undefined) return undefined;
+    const gate = memory.gates.take();
+    let own: Room | undefined;
+    const move = (to: Place): boolean => {
+      if (own === undefined || gate === undefined || !memory.gates.move(gate, to.offset)) return false;
+      own.place = to;
+      return true;
+    };
+    const place = room(spanBytesMax(plain.byteLength, keys, nonce), move);
+    if (place !== undefined) own = { place, gate };
+    else if (gate !== undefined) memory.gates.give(gate);
+    return own;
   }
 
   #bytesAt(place: Place): Uint8Array {
@@ -288,7 +307,7 @@ export class CodecPool {
     task.attempts += 1;
     seat.tasks.set(id, task);
     if (seat.tasks.size === 1) seat.worker.ref();
-    task.places ??= task.orders.map((order) => (order.kind === 'make' ? placeFor(order.job) : undefined));
+    task.rooms ??= task.orders.map((order) => (order.kind === 'make' ? this.#roomFor(order.job) : undefined));
     const { memory } = this;
     try {
       task.moved = post(seat.worker, id, task, new Parcel({ memory }));
@@ -302,8 +321,8 @@ export class CodecPool {
   #answer(seat: Seat, reply: Reply): void {
     const task = defined(seat.tasks.get(reply.id), 'an answer belongs to a job');
     this.#leave(seat, reply.id);
-    const { places } = task;
-    const done = reply.results.map((result, index) => ({ result, place: places?.[index] }));
+    const { rooms } = task;
+    const done = reply.results.map((result, index) => ({ result, place: rooms?.[index]?.place }));
     this.#finish(task, () => task.resolve(done));
     this.#dispatch(seat.lane);
   }
@@ -314,6 +333,7 @@ export class CodecPool {
   }
 
   #finish(task: Task, answer: () => void): void {
+    for (const room of task.rooms ?? []) if (room?.gate !== undefined) this.memory?.gates.give(room.gate);
     this.#taken -= 1;
     this.#takenBytes -= task.sizeBytes;
     answer();
@@ -365,13 +385,9 @@ function orderBytes(order: Order): number {
   }
 }
 
-function placeFor({ plain, keys, nonce, room }: MakeJob): Place | undefined {
-  return room?.(spanBytesMax(plain.byteLength, keys, nonce));
-}
-
 /** Whether bytes were moved. */
-function post(worker: Worker, id: number, { orders, places }: Task, parcel: Parcel): boolean {
-  const sendings = orders.map((order, index) => packOrder(order, parcel, places?.[index]));
+function post(worker: Worker, id: number, { orders, rooms }: Task, parcel: Parcel): boolean {
+  const sendings = orders.map((order, index) => packOrder(order, parcel, rooms?.[index]));
   const request: Request = { id, works: sendings.map((send) => send()) };
   worker.postMessage(request, parcel.transferList());
   return parcel.hasMoved;

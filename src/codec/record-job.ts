@@ -49,8 +49,11 @@ export type MakeJob = {
   /** Random, as long as the cipher asks for, never used before. */
   readonly nonce: Uint8Array;
   /** Asked once, when a worker is about to make the record, for a place in the shared memory that takes it with its padding. */
-  readonly room?: ((spanBytes: number) => Place | undefined) | undefined;
+  readonly room?: RecordRoom | undefined;
 };
+
+/** `move` gives the record another place as long as no worker has begun with it, and says whether it did. */
+export type RecordRoom = (spanBytes: number, move: (to: Place) => boolean) => Place | undefined;
 
 export type RecordBytes = {
   readonly fields: HeadFields;

@@ -13,6 +13,7 @@
 
 import { assert } from '../base/index.ts';
 import { chunkSizeBytesMax } from '../format/index.ts';
+import { Gates, gatesBytes } from './gates.ts';
 
 const mebibyte = 1024 * 1024;
 const wasmPageBytes = 64 * 1024;
@@ -48,6 +49,7 @@ const { WebAssembly: wasm } = globalThis as unknown as {
 export class SharedMemory {
   readonly buffer: SharedArrayBuffer;
   readonly sizes: SharedSizes;
+  readonly gates: Gates;
   readonly #all: Uint8Array;
   readonly #slots: Uint8Array[];
   readonly #regions: Uint8Array[];
@@ -66,6 +68,7 @@ export class SharedMemory {
       ).reverse();
     this.#regions = cut(0, regions, regionBytes);
     this.#slots = cut(regions * regionBytes, slots, sharedSlotBytes);
+    this.gates = new Gates(gateWords(buffer));
   }
 
   /** Undefined where the process may not reserve it (a tight limit of address space). */
@@ -115,7 +118,12 @@ export class SharedMemory {
 
 /** All the pieces together. */
 export function sharedBytes({ slots, regions, regionBytes }: SharedSizes): number {
-  return slots * sharedSlotBytes + regions * regionBytes;
+  return slots * sharedSlotBytes + regions * regionBytes + gatesBytes;
+}
+
+/** At the end, also as a worker finds them. */
+export function gateWords(buffer: SharedArrayBuffer): Int32Array {
+  return new Int32Array(buffer, buffer.byteLength - gatesBytes, gatesBytes / Int32Array.BYTES_PER_ELEMENT);
 }
 
 assert(sharedSizes.regionBytes % wasmPageBytes === 0, 'regions are whole pages');

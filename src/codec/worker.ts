@@ -8,10 +8,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { ArchiveError, defined, sha256 } from '../base/index.ts';
 import { decodeHead } from '../format/index.ts';
 import { releaseBytes, releaseRead } from './buffers.ts';
+import { passGate } from './gates.ts';
 import { openMany } from './open-many.ts';
 import {
   type Carried,
   failureOf,
+  type Into,
   Parcel,
   type Reply,
   type Request,
@@ -20,9 +22,11 @@ import {
   type WorkerData,
 } from './pool-messages.ts';
 import { makeRecord, makeRecordInto, openRecord } from './record-job.ts';
+import { gateWords } from './shared-memory.ts';
 
 const port = defined(parentPort, 'this file runs as a worker');
 const { memory, patient } = workerData as WorkerData;
+const gates = memory === undefined ? undefined : gateWords(memory);
 
 if (patient) stepBack();
 
@@ -45,12 +49,18 @@ function bytesOf(carried: Carried): Uint8Array {
   return new Uint8Array(defined(memory, 'places are named where there is a memory'), carried.offset, carried.length);
 }
 
+/** Where a record goes that is begun now. */
+function roomOf({ place, gate }: Into): Uint8Array {
+  if (gate === undefined || gates === undefined) return bytesOf(place);
+  return bytesOf({ ...place, offset: passGate(gates, gate, place.offset) });
+}
+
 function carryOut(work: Work, parcel: Parcel): () => Result {
   switch (work.kind) {
     case 'make': {
       const plain = bytesOf(work.plain);
       if (work.into !== undefined) {
-        const { fields, head } = makeRecordInto({ ...work, plain }, bytesOf(work.into));
+        const { fields, head } = makeRecordInto({ ...work, plain }, roomOf(work.into));
         releaseBytes(plain);
         const { codec, codecVersion, bodySizeBytes } = fields;
         const headSizeBytes = head.byteLength;

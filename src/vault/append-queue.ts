@@ -18,10 +18,10 @@ import {
   type RecordId,
   type WriterId,
 } from '../base/index.ts';
-import { cipherNumber, type Place, releaseBytes, type SharedMemory } from '../codec/index.ts';
+import { cipherNumber, type RecordRoom, releaseBytes, type SharedMemory } from '../codec/index.ts';
 import { commitSizeBytes, isFactKind, type PackClassName, recordKind } from '../format/index.ts';
 import type { Draft } from './draft.ts';
-import { GroupImage } from './group-image.ts';
+import { GroupImage, type Reservation } from './group-image.ts';
 import type { VaultLimits } from './limits.ts';
 import type { MirrorFault, PackWriter } from './pack-writer.ts';
 import { type MadeRecord, spanOf } from './record.ts';
@@ -211,14 +211,14 @@ export class AppendQueue {
       const plain = draft.plain.byteLength > factBytesShared ? draft.plain.slice() : draft.plain;
       waiting.facts.push({ id: draft.id, kind: draft.kind, group: draft.group, hybrid, plain });
     }
-    let image: GroupImage | undefined;
-    const room = (spanBytes: number): Place | undefined => {
-      const reserved = this.#reserve(spanBytes);
-      image = reserved?.image;
+    let reservation: Reservation | undefined;
+    const room: RecordRoom = (spanBytes, move) => {
+      const reserved = this.#imageFor(spanBytes)?.reserve(spanBytes, move);
+      reservation = reserved?.reservation;
       return reserved?.place;
     };
     const ended = (): void => {
-      image?.finish();
+      reservation?.image.finish(reservation);
       waiting.unmade -= 1;
       if (waiting.unmade === 0) waiting.wake?.();
     };
@@ -242,16 +242,14 @@ export class AppendQueue {
     }
   }
 
-  #reserve(spanBytes: number): { image: GroupImage; place: Place } | undefined {
+  /** The image that takes more, if it has so much room or there is another. */
+  #imageFor(spanBytes: number): GroupImage | undefined {
     const { memory } = this.options;
-    let image = this.#images.at(-1);
-    let place = image?.reserve(spanBytes);
-    if (place === undefined && memory !== undefined) {
-      image = this.#newImage(memory);
-      if (image !== undefined) this.#images.push(image);
-      place = image?.reserve(spanBytes);
-    }
-    return image === undefined || place === undefined ? undefined : { image, place };
+    const last = this.#images.at(-1);
+    if (last?.hasRoom(spanBytes) === true || memory === undefined) return last;
+    const image = this.#newImage(memory);
+    if (image !== undefined) this.#images.push(image);
+    return image;
   }
 
   /** Two regions stay for what arrives from outside. */
@@ -294,6 +292,7 @@ export class AppendQueue {
   async #commitNext(): Promise<void> {
     const { memory } = this.options;
     const placed = this.#images.shift();
+    placed?.handOn((spanBytes) => this.#imageFor(spanBytes));
     await placed?.finished();
     const batch = this.#takeBatch(placed);
     if (placed !== undefined && this.#waiting.length > 0) this.#keepOthers(placed);

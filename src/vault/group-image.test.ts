@@ -11,7 +11,7 @@ import {
   spanBytesMax,
 } from '../codec/index.ts';
 import { blockSizeBytes, commitSizeBytes, decodeHead } from '../format/index.ts';
-import { GroupImage } from './group-image.ts';
+import { GroupImage, type Reservation } from './group-image.ts';
 import { type MadeRecord, madeRecord, spanOf } from './record.ts';
 
 const random = new SeededRandom(4);
@@ -24,6 +24,8 @@ function newImage(groupBytesMax = 32 * 1024): { image: GroupImage; memory: Share
   assert.ok(image !== undefined);
   return { image, memory };
 }
+
+const stays = (): boolean => false;
 
 let sequence = 0n;
 function jobOf(plain: Uint8Array): MakeJob {
@@ -49,10 +51,10 @@ function outside(plain: Uint8Array): MadeRecord {
 
 function placed(image: GroupImage, memory: SharedMemory, plain: Uint8Array): MadeRecord {
   const job = jobOf(plain);
-  const place = image.reserve(spanBytesMax(plain.byteLength, job.keys, job.nonce));
-  assert.ok(place !== undefined);
-  const { fields, head, body } = makeRecordInto(job, memory.at(place));
-  image.finish();
+  const reserved = image.reserve(spanBytesMax(plain.byteLength, job.keys, job.nonce), stays);
+  assert.ok(reserved !== undefined);
+  const { fields, head, body } = makeRecordInto(job, memory.at(reserved.place));
+  image.finish(reserved.reservation);
   return madeRecord(fields, head, body);
 }
 
@@ -110,23 +112,46 @@ test('a record that is left for later keeps its bytes when the others move over 
 
 test('there are no more places than a group may have bytes, and what does not fit is not put together', () => {
   const { image } = newImage(16 * 1024);
-  assert.ok(image.reserve(16 * 1024) !== undefined);
-  assert.equal(image.reserve(16), undefined);
-  image.finish();
+  const reserved = image.reserve(16 * 1024, stays);
+  assert.ok(reserved !== undefined);
+  assert.equal(image.reserve(16, stays), undefined);
+  image.finish(reserved.reservation);
   const many = Array.from({ length: 70 }, () => outside(random.bytes(1000)));
   assert.equal(image.compose(many), undefined);
 });
 
 test('a region is put together and given back only when nobody writes into it', async () => {
   const { image, memory } = newImage();
-  image.reserve(1000);
-  image.reserve(1000);
+  const reserved = [1000, 1000].map((spanBytes) => image.reserve(spanBytes, stays));
   assert.throws(() => image.giveBack(), AssertionFault);
   assert.throws(() => image.compose([]), AssertionFault);
   const finished = image.finished();
-  image.finish();
-  image.finish();
+  for (const each of reserved) image.finish(each?.reservation as Reservation);
   await finished;
   image.giveBack();
   assert.ok(GroupImage.take(memory, 1000) !== undefined);
+});
+
+test('a record that nobody has begun with goes on to the next image while there is room in it', () => {
+  const memory = new SharedMemory(new SharedArrayBuffer(sharedBytes({ ...sizes, regions: 2 })), {
+    ...sizes,
+    regions: 2,
+  });
+  const first = GroupImage.take(memory, 8192) as GroupImage;
+  const second = GroupImage.take(memory, 8192) as GroupImage;
+  const movedTo: (number | undefined)[] = [undefined, undefined, undefined, undefined];
+  const reserved = [5000, 100, 3000, 92].map((spanBytes, index) =>
+    first.reserve(spanBytes, (to) => {
+      if (index === 1) return false;
+      movedTo[index] = to.offset;
+      return true;
+    }),
+  );
+  second.reserve(4000, stays);
+  first.handOn(() => second);
+  const base = second.reserve(100, stays)?.place.offset as number;
+  assert.deepEqual(movedTo, [undefined, undefined, base - 3092, base - 92]);
+  for (const each of reserved) each?.reservation.image.finish(each.reservation);
+  first.giveBack();
+  assert.throws(() => second.giveBack(), AssertionFault);
 });

@@ -6,6 +6,8 @@
 // Workers write large records straight to the places they were given, in the order in which they were sent; small ones are copied in behind them. Where a
 // codec made a record shorter than its place, those behind it move up.
 //
+// A record that no worker has begun with when its group is written goes on to the next image, so that a group waits for one record a worker at the most.
+//
 // Invariants: places do not overlap; nothing is put together while a worker may still write; what was put together is one run of bytes that begins at a block
 // and ends at one; records that do not belong to the group leave (`takeOut`) before anything moves.
 // Left out on purpose: which records make a group (append-queue.ts), and what becomes of a group without an image (pack-writer.ts writes its parts).
@@ -18,13 +20,22 @@ import { type MadeRecord, spanOf } from './record.ts';
 /** A commit record, and the most padding before it. */
 const endBytesMax = blockSizeBytes + commitSizeBytes;
 
+/** A place that a worker was given, in the image where it is now. */
+export type Reservation = {
+  image: GroupImage;
+  readonly spanBytes: number;
+  /** Whether the record goes there instead: no worker had begun with it. */
+  readonly move: (to: Place) => boolean;
+};
+
 export class GroupImage {
   readonly #region: Uint8Array;
   readonly #memory: SharedMemory;
   /** Where records end at the latest. */
   readonly #limit: number;
   #end = blockSizeBytes;
-  #unfinished = 0;
+  /** Places that a worker may write to. */
+  readonly #reservations = new Set<Reservation>();
   #whenFinished: (() => void) | undefined;
 
   private constructor(memory: SharedMemory, region: Uint8Array, groupBytesMax: number) {
@@ -41,28 +52,55 @@ export class GroupImage {
   }
 
   giveBack(): void {
-    assert(this.#unfinished === 0, 'nobody writes into a region that is given back');
+    assert(this.#reservations.size === 0, 'nobody writes into a region that is given back');
     this.#memory.giveRegion(this.#region);
   }
 
   /** A place for a record of at most so many bytes with its padding; undefined when it is full. Each one is `finish`ed, whatever came of it. */
-  reserve(spanBytes: number): Place | undefined {
-    if (this.#end + spanBytes > this.#limit) return undefined;
-    const place = { offset: this.#region.byteOffset + this.#end, length: spanBytes };
-    this.#end += spanBytes;
-    this.#unfinished += 1;
-    return place;
+  reserve(spanBytes: number, move: Reservation['move']): { reservation: Reservation; place: Place } | undefined {
+    const place = this.#placeOf(spanBytes);
+    if (place === undefined) return undefined;
+    const reservation: Reservation = { image: this, spanBytes, move };
+    this.#add(reservation);
+    return { reservation, place };
   }
 
-  finish(): void {
-    this.#unfinished -= 1;
-    assert(this.#unfinished >= 0, 'a place is finished once');
-    if (this.#unfinished === 0) this.#whenFinished?.();
+  hasRoom(spanBytes: number): boolean {
+    return this.#end + spanBytes <= this.#limit;
+  }
+
+  #placeOf(spanBytes: number): Place | undefined {
+    if (!this.hasRoom(spanBytes)) return undefined;
+    return { offset: this.#region.byteOffset + this.#end, length: spanBytes };
+  }
+
+  #add(reservation: Reservation): void {
+    this.#reservations.add(reservation);
+    this.#end += reservation.spanBytes;
+  }
+
+  finish(reservation: Reservation): void {
+    const had = this.#reservations.delete(reservation);
+    assert(had, 'a place is finished once, where it is');
+    if (this.#reservations.size === 0) this.#whenFinished?.();
+  }
+
+  /** Sends on what no worker has begun with. `next`: the image that takes more. */
+  handOn(next: (spanBytes: number) => GroupImage | undefined): void {
+    for (const reservation of this.#reservations) {
+      const image = next(reservation.spanBytes);
+      if (image === undefined) return;
+      const place = image.#placeOf(reservation.spanBytes);
+      if (place === undefined || !reservation.move(place)) continue;
+      this.#reservations.delete(reservation);
+      reservation.image = image;
+      image.#add(reservation);
+    }
   }
 
   /** Resolves when no worker writes into it any more. Nothing may be reserved from then on. */
   async finished(): Promise<void> {
-    if (this.#unfinished === 0) return;
+    if (this.#reservations.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#whenFinished = resolve;
     });
@@ -83,7 +121,7 @@ export class GroupImage {
    * moved. Their own bytes may be elsewhere afterwards, only their lengths are as they were.
    */
   compose(records: readonly MadeRecord[]): readonly MadeRecord[] | undefined {
-    assert(this.#unfinished === 0, 'records are put together when all are there');
+    assert(this.#reservations.size === 0, 'records are put together when all are there');
     const sizeBytes = records.reduce((sum, record) => sum + spanOf(record), 0);
     if (blockSizeBytes + sizeBytes > this.#region.byteLength - endBytesMax) return undefined;
     const here = records.filter((record) => this.holds(record));

@@ -4,7 +4,7 @@
 // away by a worker, so the caller gives them up.
 
 import type { HybridTime, Random } from '../base/index.ts';
-import { type CodecPool, checkedCipher, type MakeJob, nonceSizeBytes } from '../codec/index.ts';
+import { type CodecPool, checkedCipher, nonceSizeBytes, type RecordRoom } from '../codec/index.ts';
 import type { Head } from '../format/index.ts';
 import type { KeySource } from '../keys/index.ts';
 import type { Draft } from './draft.ts';
@@ -12,7 +12,7 @@ import { type MadeRecord, madeRecord } from './record.ts';
 
 export interface RecordWorks {
   /** `room`: asked for a place when a worker is about to make the record. */
-  make(draft: Draft, hybrid: HybridTime, room: MakeJob['room']): MadeRecord | Promise<MadeRecord>;
+  make(draft: Draft, hybrid: HybridTime, room: RecordRoom): MadeRecord | Promise<MadeRecord>;
   open(head: Head, body: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 

@@ -75,7 +75,7 @@ const rigSizes: SharedSizes = { slots: 1, regions: 3, regionBytes: 128 * 1024 };
 export function newInlinePool(): CodecPool {
   const memory = new SharedMemory(new SharedArrayBuffer(sharedBytes(rigSizes)), rigSizes);
   const make = (job: MakeJob): RecordBytes => {
-    const place = job.room?.(spanBytesMax(job.plain.byteLength, job.keys, job.nonce));
+    const place = job.room?.(spanBytesMax(job.plain.byteLength, job.keys, job.nonce), () => false);
     return place === undefined ? makeRecord(job) : makeRecordInto(job, memory.at(place));
   };
   return {
