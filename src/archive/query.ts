@@ -7,7 +7,7 @@
 
 import type { TenantId } from '../base/index.ts';
 import type { Level, Search, SearchCondition, SearchField, SearchMatch } from '../catalog/index.ts';
-import { nameQueryTokens, type Tag, tags } from '../dicom/index.ts';
+import { dictionaryEntry, fitsTexts, nameQueryTokens, parseMatch, type Tag, tags } from '../dicom/index.ts';
 
 /** A key with something to match: values as texts, several of a list already apart. Keys without are only asked to be answered. */
 export type QueryKey = { readonly tag: Tag; readonly values: readonly string[] };
@@ -129,36 +129,8 @@ function timeMatch(text: string): SearchMatch | undefined {
   return { kind: 'range', from: from || undefined, to: end === '' ? undefined : `${end}\u{7e}` };
 }
 
-/** Whether values of an attribute fit a key: one of them one of the key's, `*` and `?` standing for any characters. */
+/** Whether values of an attribute fit a key, by the rules of its VR. */
 export function fitsKey(values: readonly string[], key: QueryKey): boolean {
-  return key.values.some((wanted) => {
-    if (/^\d{8}-\d{8}$|^\d{8}-$|^-\d{8}$/.test(wanted)) {
-      const [from = '', to = ''] = wanted.split('-');
-      return values.some((value) => value.slice(0, 8) >= from && (to === '' || value.slice(0, 8) <= to));
-    }
-    const pattern = wanted.toLowerCase();
-    return values.some((value) => (/[*?]/.test(wanted) ? fitsPattern(value.toLowerCase(), pattern) : value === wanted));
-  });
-}
-
-/** `*` and `?` over the whole text, in time proportional to both lengths multiplied at worst: a peer wrote the pattern. */
-function fitsPattern(text: string, pattern: string): boolean {
-  let [at, from] = [0, 0];
-  let [star, taken] = [-1, 0];
-  while (at < text.length) {
-    if (pattern[from] === '*') {
-      star = from;
-      taken = at;
-      from += 1;
-    } else if (from < pattern.length && (pattern[from] === '?' || pattern[from] === text[at])) {
-      at += 1;
-      from += 1;
-    } else if (star >= 0) {
-      taken += 1;
-      at = taken;
-      from = star + 1;
-    } else return false;
-  }
-  while (pattern[from] === '*') from += 1;
-  return from === pattern.length;
+  const match = parseMatch(dictionaryEntry(key.tag)?.vr ?? 'LO', key.values);
+  return match !== undefined && fitsTexts(match, values.length === 0 ? [''] : values);
 }
