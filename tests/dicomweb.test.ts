@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { get as httpGet, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Part10Reader } from '../src/dicom/index.ts';
@@ -150,6 +151,14 @@ test('a study, a series and an instance are given as files that hold what was st
   reader.push(Buffer.from(await other.arrayBuffer()));
   assert.equal(reader.finish().string(0x0010_0020), 'P0001');
   assert.equal(reader.meta?.syntax.uid, implicitLittleEndian);
+});
+
+test('a head is given without its body', async () => {
+  for (const path of [`/studies/${study}`, `/studies/${study}/metadata`, '/studies', `/studies/${study}/series`]) {
+    const response = await fetch(`${house.root}${path}`, { method: 'HEAD', headers: { authorization } });
+    assert.equal(response.status, 200, path);
+    assert.equal(await response.text(), '');
+  }
 });
 
 test('what is not stored, or cannot be given so, is refused', async () => {
@@ -484,4 +493,22 @@ test('an upload that breaks off stores nothing of what was not whole', async () 
   assert.equal((await house.get(`/studies/${uid}`)).status, 404);
   assert.equal((await found(`/studies?StudyInstanceUID=${uid}`)).length, 0);
   assert.deepEqual(house.faults, []);
+});
+
+test('links lead back to where the client is, also when it leaves the port out of its Host', async () => {
+  const asked = async (host: string): Promise<unknown> => {
+    const response = await new Promise<IncomingMessage>((resolve) =>
+      httpGet(
+        { port: house.port, host: '127.0.0.1', path: '/dicom-web/studies?limit=1', headers: { host, authorization } },
+        resolve,
+      ),
+    );
+    const pieces: Uint8Array[] = [];
+    for await (const piece of response as AsyncIterable<Uint8Array>) pieces.push(piece);
+    const [first] = JSON.parse(Buffer.concat(pieces).toString()) as Found[];
+    return new URL(String(valueOf(first, '00081190'))).host;
+  };
+  assert.equal(await asked('pacs.example'), 'pacs.example');
+  assert.equal(await asked('pacs.example:8443'), 'pacs.example:8443');
+  assert.equal(await asked('127.0.0.1'), `127.0.0.1:${house.port}`);
 });

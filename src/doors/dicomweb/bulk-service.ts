@@ -4,13 +4,13 @@
 
 import { ArchiveError, type Random, viewOf } from '../../base/index.ts';
 import { tags } from '../../dicom/index.ts';
-import { answeredUnchanged, sendBytes, tagHeaders } from './conditional.ts';
+import { answeredUnchanged, sendBytes, weakTagHeaders } from './conditional.ts';
 import type { Exchange } from './exchange.ts';
 import { findInstance, stampOf } from './found-instances.ts';
 import { sendFrames } from './frames-service.ts';
 import { HttpProblem } from './http-problem.ts';
 import { type LittleEndianSource, littleEndianSource } from './little-endian-source.ts';
-import { type MediaRange, partTypeOf, takesType } from './media-types.ts';
+import { type MediaRange, partTypeOf, takesType } from './media-type.ts';
 import { MultipartWriter } from './multipart-writer.ts';
 import type { Place } from './routes.ts';
 
@@ -41,7 +41,7 @@ export async function answerBulkData(
     return;
   }
   const writer = new MultipartWriter(reply, random);
-  if (!reply.begin(200, { ...tagHeaders(stamp), 'content-type': writer.typeOf(bytesType) })) return;
+  if (!reply.begin(200, { ...weakTagHeaders(stamp), 'content-type': writer.typeOf(bytesType) })) return;
   await writer.part({ 'Content-Type': bytesType, 'Content-Length': String(value.sizeBytes) });
   await reply.writeAll(value.read(0, value.sizeBytes));
   writer.end();

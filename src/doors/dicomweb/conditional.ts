@@ -1,6 +1,6 @@
 // Conditional requests and ranges (RFC 9110).
 //
-// Invariants: a tag is strong: it names the bytes that would be given; a range that cannot be is 416, one in a form that we do not give (several, other
+// Invariants: a strong tag names the very bytes that would be given, a weak one what they say (a boundary is drawn anew, JSON may be packed); a range that cannot be is 416, one in a form that we do not give (several, other
 // units) is answered with the whole.
 
 import type { IncomingMessage } from 'node:http';
@@ -10,6 +10,11 @@ import type { Reply } from './reply.ts';
 /** Headers of an answer that may be kept by who asked, and must be asked for again each time. */
 export function tagHeaders(stamp: string): Readonly<Record<string, string>> {
   return { etag: `"${stamp}"`, 'cache-control': 'private, no-cache' };
+}
+
+/** The same, for bytes that differ from answer to answer and say the same. */
+export function weakTagHeaders(stamp: string): Readonly<Record<string, string>> {
+  return { ...tagHeaders(stamp), etag: `W/"${stamp}"` };
 }
 
 /** Whether the client has it already; then it was told so. */

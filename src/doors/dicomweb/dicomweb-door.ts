@@ -12,7 +12,7 @@ import { corsOf } from './cors.ts';
 import type { Exchange } from './exchange.ts';
 import { answerFrames } from './frames-service.ts';
 import { ClientGone, HttpProblem, isFault, problemAnswer } from './http-problem.ts';
-import { parseAccept } from './media-types.ts';
+import { parseAccept } from './media-type.ts';
 import { MetadataCache } from './metadata-cache.ts';
 import { answerMetadata } from './metadata-service.ts';
 import { Reply } from './reply.ts';
@@ -112,11 +112,19 @@ async function exchangeOf(request: IncomingMessage, reply: Reply, options: Dicom
   };
 }
 
-/** The server as its client calls it. */
-function rootOf(request: IncomingMessage): string {
-  const { host = '' } = request.headers;
-  const isSecure = 'encrypted' in request.socket;
-  return `http${isSecure ? 's' : ''}://${hostForm.test(host) ? host : 'localhost'}`;
+/**
+ * The server as its client calls it. Some clients (dicomweb-client of Python) leave the port out of their Host; where they name the very address that they are
+ * connected to, nobody stands between, and the port is ours.
+ */
+function rootOf({ headers, socket }: IncomingMessage): string {
+  const { host = '' } = headers;
+  const isSecure = 'encrypted' in socket;
+  const scheme = isSecure ? 'https' : 'http';
+  if (!hostForm.test(host)) return `${scheme}://localhost`;
+  const { localAddress = '', localPort = 0 } = socket;
+  const isDirect = host === localAddress.replace(/^::ffff:/, '') || host === `[${localAddress}]`;
+  const isUsual = localPort === (isSecure ? 443 : 80);
+  return `${scheme}://${host}${isDirect && !isUsual ? `:${localPort}` : ''}`;
 }
 
 async function answerRoute(

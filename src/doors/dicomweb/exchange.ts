@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Answer, Archive } from '../../archive/index.ts';
 import type { TenantId } from '../../base/index.ts';
-import type { MediaRange } from './media-types.ts';
+import type { MediaRange } from './media-type.ts';
 import type { Reply } from './reply.ts';
 import type { Place } from './routes.ts';
 

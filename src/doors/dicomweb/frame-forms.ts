@@ -4,7 +4,7 @@
 
 import type { TransferSyntax } from '../../dicom/index.ts';
 import { HttpProblem } from './http-problem.ts';
-import { type MediaRange, partTypeOf, takesType } from './media-types.ts';
+import { type MediaRange, partTypeOf, takesType } from './media-type.ts';
 
 const bytesType = 'application/octet-stream';
 const root = '1.2.840.10008.1.2';

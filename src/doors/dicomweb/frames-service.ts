@@ -5,7 +5,7 @@
 
 import { ArchiveError, type Random } from '../../base/index.ts';
 import { transferSyntaxOf } from '../../dicom/index.ts';
-import { answeredUnchanged, sendBytes, tagHeaders } from './conditional.ts';
+import { answeredUnchanged, sendBytes, weakTagHeaders } from './conditional.ts';
 import { type Exchange, type Instance, urlOf } from './exchange.ts';
 import { findInstance, stampOf } from './found-instances.ts';
 import { frameFormFor, type FrameForm } from './frame-forms.ts';
@@ -63,7 +63,7 @@ async function sendParts(
 ): Promise<void> {
   const { instance, frames, found, form, stamp, random } = parts;
   const writer = new MultipartWriter(reply, random);
-  if (!reply.begin(200, { ...tagHeaders(stamp), 'content-type': writer.typeOf(form.type) })) return;
+  if (!reply.begin(200, { ...weakTagHeaders(stamp), 'content-type': writer.typeOf(form.type) })) return;
   const url = urlOf(base, { study: instance.studyUid, series: instance.seriesUid, instance: instance.instanceUid });
   for (const [index, frame] of found.entries()) {
     await writer.part({

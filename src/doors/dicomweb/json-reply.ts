@@ -5,7 +5,7 @@
 import { createGzip, gzip } from 'node:zlib';
 import type { IncomingMessage } from 'node:http';
 import { HttpProblem } from './http-problem.ts';
-import { type MediaRange, takesType } from './media-types.ts';
+import { type MediaRange, takesType } from './media-type.ts';
 import type { Reply } from './reply.ts';
 
 const jsonTypes = ['application/dicom+json', 'application/json'];
@@ -105,7 +105,8 @@ export async function sendJson(
   reply.end();
 }
 
-async function* again(
+/** A stream of which the first pieces were taken already. */
+export async function* again(
   known: readonly IteratorResult<Uint8Array, unknown>[],
   rest: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {

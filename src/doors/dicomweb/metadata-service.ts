@@ -5,10 +5,10 @@
 
 import type { Archive } from '../../archive/index.ts';
 import { JsonWriter } from '../../dicom/index.ts';
-import { answeredUnchanged, tagHeaders } from './conditional.ts';
+import { answeredUnchanged, weakTagHeaders } from './conditional.ts';
 import { type Exchange, type Instance, urlOf } from './exchange.ts';
 import { findInstances, stampOf } from './found-instances.ts';
-import { gzipBytesMin, gzipPieces, gzipped, jsonTypeFor, takesGzip } from './json-reply.ts';
+import { again, gzipBytesMin, gzipPieces, gzipped, jsonTypeFor, takesGzip } from './json-reply.ts';
 import { MetadataCache, type SeriesMetadata } from './metadata-cache.ts';
 import type { Place } from './routes.ts';
 
@@ -25,7 +25,7 @@ export async function answerMetadata(exchange: Exchange, place: Place, cache: Me
   const instances = await findInstances(exchange, place);
   const stamp = stampOf(instances, `metadata ${type} ${base}`);
   if (answeredUnchanged(request, reply, stamp)) return;
-  const headers = { ...tagHeaders(stamp), 'content-type': type, vary: 'accept, accept-encoding' };
+  const headers = { ...weakTagHeaders(stamp), 'content-type': type, vary: 'accept, accept-encoding' };
   // One instance is a part of its series: it neither comes from what is kept nor goes there.
   const all = place.instance === undefined ? seriesOf(instances, `${tenant} ${base}`) : undefined;
   const packs = takesGzip(request);
@@ -37,13 +37,19 @@ export async function answerMetadata(exchange: Exchange, place: Place, cache: Me
       return;
     }
   }
-  if (!reply.begin(200, { ...headers, ...(packs ? { 'content-encoding': 'gzip' } : {}) })) return;
   const pieces = inArray(
     all === undefined
       ? [headersOf(exchange.archive, instances, base)]
       : all.map((each) => seriesMetadata(exchange, each, cache)),
   );
-  await reply.writeAll(packs ? gzipPieces(pieces) : pieces);
+  // What cannot be read at all is an answer of its own, as long as none has begun.
+  const first = await pieces.next();
+  if (!reply.begin(200, { ...headers, ...(packs ? { 'content-encoding': 'gzip' } : {}) })) {
+    await pieces.return(undefined);
+    return;
+  }
+  const whole = again([first], pieces);
+  await reply.writeAll(packs ? gzipPieces(whole) : whole);
   reply.end();
 }
 

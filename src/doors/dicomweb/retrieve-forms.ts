@@ -6,7 +6,7 @@
 import { syntaxFor } from '../../archive/index.ts';
 import type { Instance } from './exchange.ts';
 import { HttpProblem } from './http-problem.ts';
-import { type MediaRange, partTypeOf, takesType } from './media-types.ts';
+import { type MediaRange, partTypeOf, takesType } from './media-type.ts';
 
 const dicomType = 'application/dicom';
 const explicitLittleEndian = '1.2.840.10008.1.2.1';

@@ -6,7 +6,7 @@
 import { type Outgoing, readAhead } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type Random } from '../../base/index.ts';
 import { encodeFileMeta } from '../../dicom/index.ts';
-import { answeredUnchanged, sendBytes, tagHeaders } from './conditional.ts';
+import { answeredUnchanged, sendBytes, tagHeaders, weakTagHeaders } from './conditional.ts';
 import { type Exchange, type Instance, urlOf } from './exchange.ts';
 import { findInstances, stampOf } from './found-instances.ts';
 import { MultipartWriter } from './multipart-writer.ts';
@@ -50,7 +50,8 @@ async function sendMultipart(
   for await (const { instance, output } of outputs) {
     const { syntax, pieces, sizeBytes } = opened(output);
     const head = fileHead(instance, syntax);
-    if (!reply.begun && !reply.begin(200, { ...tagHeaders(stamp), 'content-type': writer.typeOf(dicomType) })) return;
+    if (!reply.begun && !reply.begin(200, { ...weakTagHeaders(stamp), 'content-type': writer.typeOf(dicomType) }))
+      return;
     const place = { study: instance.studyUid, series: instance.seriesUid, instance: instance.instanceUid };
     await writer.part(
       {
@@ -72,7 +73,7 @@ async function sendZip(
 ): Promise<void> {
   const zip = new ZipWriter(nowMs);
   const headers = {
-    ...tagHeaders(stamp),
+    ...weakTagHeaders(stamp),
     'content-type': 'application/zip',
     'content-disposition': 'attachment; filename="dicom.zip"',
   };

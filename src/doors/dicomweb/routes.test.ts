@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ArchiveError } from '../../base/index.ts';
-import { parseAccept, parseMediaType } from './media-types.ts';
+import { parseAccept, parseMediaType } from './media-type.ts';
 import { parseRoute } from './routes.ts';
 import { readSearchParams } from './search-params.ts';
 

@@ -9,7 +9,7 @@ import type { Exchange } from './exchange.ts';
 import { ClientGone, HttpProblem } from './http-problem.ts';
 import { openFile } from './incoming-file.ts';
 import { jsonTypeFor } from './json-reply.ts';
-import { type MediaType, parseMediaType } from './media-types.ts';
+import { type MediaType, parseMediaType } from './media-type.ts';
 import { boundaryForm, MultipartReader, type PieceSource, wholeBody } from './multipart-reader.ts';
 import type { Place } from './routes.ts';
 import { failureOf, type StoreOutcome, storeAnswer } from './store-answer.ts';

@@ -6,7 +6,7 @@ import { ArchiveError } from '../../base/index.ts';
 import type { Exchange } from './exchange.ts';
 import { findInstance } from './found-instances.ts';
 import { HttpProblem } from './http-problem.ts';
-import { parseAccept, takesType } from './media-types.ts';
+import { parseAccept, takesType } from './media-type.ts';
 import { checkSyntaxes, type Wanted } from './retrieve-forms.ts';
 import { sendSingle } from './retrieve-service.ts';
 

@@ -1,0 +1,140 @@
+// DICOMweb asked by other people's clients: dicomweb-client for Python, pydicom, curl and unzip. Each test says what it lacks.
+
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { authorization, fileOf, multipartOf, openWebHouse, type WebHouse } from '../support/dicomweb-rig.ts';
+import { makeInstance } from '../support/made-instance.ts';
+
+const study = '1.2.826.0.1.3680043.99.72';
+const series = `${study}.1`;
+const file = (number: number): Uint8Array =>
+  fileOf(makeInstance({ study, series, number, frames: 2 }), `${series}.${number}`);
+
+let house: WebHouse;
+let folder: string;
+before(async () => {
+  house = await openWebHouse();
+  folder = mkdtempSync(path.join(tmpdir(), 'stele-web-'));
+});
+after(async () => {
+  await house.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function pythonWith(module: string): string | undefined {
+  return ['python3', '/usr/bin/python3'].find((each) => spawnSync(each, ['-c', `import ${module}`]).status === 0);
+}
+
+function run(command: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(command, [...args], { cwd: folder, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else reject(new Error(`${command}: ${stderr}${stdout}`));
+    });
+  });
+}
+
+const script = `
+import sys, io, json, pydicom
+from dicomweb_client.api import DICOMwebClient
+root, authorization, study, series, *files = sys.argv[1:]
+client = DICOMwebClient(url=root, headers={'Authorization': authorization})
+answer = client.store_instances([pydicom.dcmread(each) for each in files])
+stored = len(answer.ReferencedSOPSequence)
+found = client.search_for_studies(search_filters={'PatientName': 'zhang*'}, fields=['StudyDescription'])
+whole = client.retrieve_study(study)
+metadata = [pydicom.Dataset.from_json(each) for each in client.retrieve_series_metadata(study, series)]
+first = whole[0].SOPInstanceUID
+frames = client.retrieve_instance_frames(study, series, first, [1, 2])
+one = client.retrieve_instance(study, series, first)
+uri = client.retrieve_series_metadata(study, series)[0]['7FE00010']['BulkDataURI']
+bulk = client.retrieve_bulkdata(uri)
+print(json.dumps({
+    'stored': stored,
+    'studies': len(found),
+    'description': found[0]['00081030']['Value'][0],
+    'series': len(client.search_for_series(study)),
+    'instances': len(client.search_for_instances(study, series, limit=2)),
+    'whole': len(whole),
+    'metadata': [str(each.PatientName) for each in metadata],
+    'frames': b''.join(frames) == whole[0].PixelData,
+    'one': one.PixelData == whole[0].PixelData,
+    'bulk': bulk[0] == whole[0].PixelData,
+    'rows': metadata[0].Rows,
+}))
+`;
+
+test('dicomweb-client stores, finds and reads what it stored', async (t) => {
+  const python = pythonWith('dicomweb_client');
+  if (python === undefined) return t.skip('needs dicomweb-client for Python');
+  const files = [1, 2, 3].map((number) => {
+    const name = path.join(folder, `${number}.dcm`);
+    writeFileSync(name, file(number));
+    return name;
+  });
+  const said = JSON.parse(
+    await run(python, ['-c', script, house.root, authorization, study, series, ...files]),
+  ) as object;
+  assert.deepEqual(said, {
+    stored: 3,
+    studies: 1,
+    description: '胸部 CT',
+    series: 1,
+    instances: 2,
+    whole: 3,
+    metadata: Array.from({ length: 3 }, () => 'Zhang^San=张^三'),
+    frames: true,
+    one: true,
+    bulk: true,
+    rows: 16,
+  });
+});
+
+test('curl uploads and downloads, goes on where it stopped, and unzip reads the ZIP', async (t) => {
+  if (spawnSync('curl', ['--version']).status !== 0) return t.skip('needs curl');
+  const { type, body } = multipartOf([file(4), file(5)]);
+  writeFileSync(path.join(folder, 'body'), body);
+  const login = ['-sS', '--fail', '-H', `Authorization: ${authorization}`];
+  const send = [...login, '-H', `Content-Type: ${type}`, '--data-binary', '@body', `${house.root}/studies`];
+  assert.match(await run('curl', send), /"00081199"/);
+  const url = `${house.root}/studies/${study}/series/${series}/instances/${series}.4`;
+  const expected = Buffer.from(file(4));
+  writeFileSync(path.join(folder, 'part'), expected.subarray(0, 500));
+  await run('curl', [...login, '-H', 'Accept: application/dicom', '-C', '-', '-o', 'part', url]);
+  assert.ok(readFileSync(path.join(folder, 'part')).equals(expected));
+  const packed = [...login, '--compressed', `${house.root}/studies/${study}/metadata`];
+  assert.ok((JSON.parse(await run('curl', packed)) as unknown[]).length >= 2);
+  await run('curl', [...login, '-H', 'Accept: application/zip', '-o', 'study.zip', `${house.root}/studies/${study}`]);
+  const python = pythonWith('zipfile');
+  if (python === undefined) return t.skip('needs python3 to read the ZIP');
+  const listing = await run(python, ['-m', 'zipfile', '-t', 'study.zip']);
+  assert.match(listing, /Done testing/);
+  const read = `import zipfile,sys; sys.stdout.write(zipfile.ZipFile('study.zip').read(sys.argv[1]).hex())`;
+  const bytes = await run(python, ['-c', read, `${study}/${series}/${series}.4.dcm`]);
+  assert.equal(bytes, expected.toString('hex'));
+});
+
+test('pydicom reads every file of a study and the JSON of its headers', async (t) => {
+  const python = pythonWith('pydicom');
+  if (python === undefined) return t.skip('needs pydicom');
+  const { type, body } = multipartOf([file(6)]);
+  assert.equal((await house.post('/studies', type, body)).status, 200);
+  const url = `/studies/${study}/series/${series}/instances/${series}.6`;
+  const answer = await house.get(url, { accept: 'application/dicom' });
+  writeFileSync(path.join(folder, 'one.dcm'), Buffer.from(await answer.arrayBuffer()));
+  writeFileSync(path.join(folder, 'one.json'), await (await house.get(`${url}/metadata`)).text());
+  const compare = `
+import json, pydicom
+file = pydicom.dcmread('one.dcm')
+header = pydicom.Dataset.from_json(json.load(open('one.json'))[0])
+for element in file:
+    if element.tag != 0x7fe00010 and element.tag != 0x00080005:
+        assert header[element.tag].value == element.value, element.tag
+print('same')
+`;
+  assert.match(await run(python, ['-c', compare]), /same/);
+});
