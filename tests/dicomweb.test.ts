@@ -512,3 +512,28 @@ test('links lead back to where the client is, also when it leaves the port out o
   assert.equal(await asked('pacs.example:8443'), 'pacs.example:8443');
   assert.equal(await asked('127.0.0.1'), `127.0.0.1:${house.port}`);
 });
+
+test('the same file twice in one request, and in two at once, is stored once', async () => {
+  const { type, body } = multipartOf([file(30), file(30), file(31)]);
+  const answers = await Promise.all([1, 2, 3].map(() => house.post('/studies', type, body)));
+  assert.deepEqual(
+    answers.map((each) => each.status),
+    [200, 200, 200],
+  );
+  for (const number of [30, 31])
+    assert.equal((await found(`/studies/${stored}/instances?InstanceNumber=${number}`)).length, 1);
+});
+
+test('a client that goes in the middle of a packed answer leaves nothing behind', async () => {
+  const uid = `${study}2`;
+  for (let number = 1; number <= 120; number += 1) await house.store(makeInstance({ study: uid, number }));
+  const socket = connect(house.port, '127.0.0.1');
+  socket.write(
+    `GET /dicom-web/studies/${uid}/metadata HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nAuthorization: ${authorization}\r\n\r\n`,
+  );
+  await once(socket, 'data');
+  socket.destroy();
+  await once(socket, 'close');
+  assert.equal((await found(`/studies/${uid}/metadata`)).length, 120);
+  assert.deepEqual(house.faults, []);
+});
