@@ -40,9 +40,9 @@ const lines = (out: string): unknown[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as unknown);
 
-function flip(file: string, offset: number): void {
+function flip(file: string, offset: number, bits = 0x10): void {
   const bytes = fs.readFileSync(file);
-  bytes[offset] = (bytes[offset] as number) ^ 0x10;
+  bytes[offset] = (bytes[offset] as number) ^ bits;
   fs.writeFileSync(file, bytes);
 }
 
@@ -355,12 +355,59 @@ test('packs of a newer version and of another archive are refused by name', asyn
   assert.equal(mixed.code, 1);
   assert.match(mixed.err, /DATA_FOREIGN/);
   const identity = stele.path('data/disk/stele-disk.json');
-  const json = JSON.parse(fs.readFileSync(identity, 'utf8')) as { version: number };
+  const { sha256: _, ...json } = JSON.parse(fs.readFileSync(identity, 'utf8')) as Record<string, unknown>;
   fs.writeFileSync(identity, JSON.stringify({ ...json, version: 2 }));
   assert.match((await stele.run('status')).err, /PACK_NEWER/);
+  fs.writeFileSync(identity, JSON.stringify({ ...json, archive: '0'.repeat(32) }));
+  assert.match((await stele.run('status')).err, /DATA_FOREIGN/);
+  // Without a digest, as it was written once.
   fs.writeFileSync(identity, JSON.stringify(json));
-  fs.writeFileSync(identity, '{}');
-  assert.match((await stele.run('status')).err, /DATA_FOREIGN: .*stele-disk\.json is not in its form/);
+  assert.match((await stele.done('status')).out, /: good/);
+});
+
+test('one flipped bit in what a disk says of itself costs nothing: it is told, and repair writes it anew', async () => {
+  const stele = newArchive(twoDisks);
+  for (const disk of ['one', 'two']) fs.mkdirSync(stele.path(disk));
+  stele.file('a', 'a');
+  await stele.done('put', 'a');
+  const identity = stele.path('one/stele-disk.json');
+  const { disk } = JSON.parse(fs.readFileSync(identity, 'utf8')) as { disk: string };
+  const text = fs.readFileSync(identity);
+  const places = ['{', 'stele-', '"version":', '"archive":"', '"disk":"', '"sha256":"'].map(
+    (each) => text.indexOf(each) + each.length,
+  );
+  for (const place of places) {
+    flip(identity, place, place === places[2] ? 2 : 16);
+    const status = await stele.run('status');
+    assert.match(status.err, /stele-disk\.json on disk one is damaged/, `at ${place}`);
+    assert.match(status.out, /! stele-disk\.json on disk one is damaged: run: stele repair/);
+    assert.equal((await stele.content('files/a')).toString(), 'a');
+    stele.file('b', `b ${place}`);
+    await stele.done('put', 'b');
+    assert.match((await stele.done('repair')).out, /disk one: its stele-disk\.json is written anew/);
+    const again = JSON.parse(fs.readFileSync(identity, 'utf8')) as { disk: string };
+    assert.equal(again.disk, disk, 'the name it had');
+    assert.match((await stele.done('status')).out, /: good/);
+  }
+});
+
+test('a disk alone whose word is damaged is recognised by its packs, with or without the data folder; an empty one is left out', async () => {
+  const stele = newArchive();
+  stele.file('a', 'a');
+  await stele.done('put', 'a');
+  await stele.done('ls');
+  fs.writeFileSync(stele.path('data/disk/stele-disk.json'), '{}');
+  assert.equal((await stele.content('files/a')).toString(), 'a');
+  for (const name of fs.readdirSync(stele.path('data')))
+    if (name !== 'disk') fs.rmSync(stele.path('data', name), { recursive: true });
+  assert.equal((await stele.content('files/a')).toString(), 'a');
+  assert.match((await stele.done('repair')).out, /disk disk: its stele-disk\.json is written anew/);
+  assert.match((await stele.done('verify')).out, /all good/);
+  fs.mkdirSync(stele.path('other'));
+  fs.writeFileSync(stele.path('other/stele-disk.json'), 'not json');
+  stele.file('stele.yaml', 'disks:\n  - path: data/disk\n  - path: other\n');
+  assert.match((await stele.done('status')).out, /disk other is missing \(its stele-disk\.json is damaged/);
+  assert.equal((await stele.content('files/a')).toString(), 'a');
 });
 
 test('lost keyrings come back from an export, and from the other disk', async () => {

@@ -2,11 +2,11 @@
 //
 // Invariants: the folder is locked before anything in it is read to be changed; `archive.json` is written before the first disk is enrolled and
 // completed after the last, so a first start that died goes on where it was; a folder that once had an archive never starts a new one by itself.
-// Layout: archive.json, disks.json, catalog.sqlite, endpoints.json, control.sock, setup.json, and `disk/` unless disks are configured.
+// Layout: archive.json, disks.json, known-disks.json, catalog.sqlite, endpoints.json, control.sock, setup.json, and `disk/` unless disks are configured.
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { ArchiveError, type ArchiveId, archiveId, isHex128, utf8Bytes, utf8Text } from '../base/index.ts';
+import { ArchiveError, type ArchiveId, archiveId, isHex128, utf8Bytes, utf8Text, type DiskId } from '../base/index.ts';
 import { type DiskLock, openRealDisk, type RealDisk } from '../disk/index.ts';
 import type { DiskSetting, Settings } from './settings.ts';
 
@@ -104,6 +104,20 @@ export class DataFolder {
 
   async setAddedDisks(disks: readonly DiskSetting[]): Promise<void> {
     await this.#write('disks.json', { disks, retired: await this.retiredDisks() });
+  }
+
+  /** Ids of the disks at their paths, as the last start met them: a disk whose own word is damaged is recognised by it. */
+  async knownDisks(): Promise<ReadonlyMap<string, DiskId>> {
+    const json = await this.#read('known-disks.json');
+    const known = new Map<string, DiskId>();
+    if (json === undefined || json === 'damaged') return known;
+    for (const [place, id] of Object.entries(json['disks'] ?? {}))
+      if (typeof id === 'string' && isHex128(id)) known.set(place, id as DiskId);
+    return known;
+  }
+
+  async setKnownDisks(known: ReadonlyMap<string, DiskId>): Promise<void> {
+    await this.#write('known-disks.json', { disks: Object.fromEntries(known) });
   }
 
   /** Ids of disks that left the archive: they do not come back by being listed. */

@@ -2,7 +2,7 @@
 //
 // Invariants: a folder without an identity joins only a new archive, or by `disk add`, and only when it is empty, since the mount point of a
 // disk that is not mounted looks just so; a disk of another archive stops the start; one that is missing is named and the rest go on; one that
-// cannot be written is read, without a lock, which would be a write.
+// cannot be written is read, without a lock, which would be a write; one whose word on what it is was damaged is recognised by its packs and its keyring.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -11,13 +11,24 @@ import {
   ArchiveError,
   type ArchiveId,
   type Clock,
+  type DiskId,
   hexOf,
   isArchiveError,
   type Random,
   toArchiveError,
 } from '../base/index.ts';
 import { type Disk, type DiskLock, openRealDisk } from '../disk/index.ts';
-import { enrolDisk, identityPath, joinDisk, readIdentity, type StoreDisk } from '../vault/index.ts';
+import { decodeKeyring, keyringFileBytesMax } from '../keys/index.ts';
+import {
+  archiveOfPacks,
+  enrolDisk,
+  identityPath,
+  joinDisk,
+  keyringPath,
+  readIdentity,
+  type StoreDisk,
+  writeIdentity,
+} from '../vault/index.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { DiskSetting } from './settings.ts';
 import { programFolder } from './version.ts';
@@ -27,6 +38,8 @@ export type OpenDisk = DiskSetting & {
   /** undefined with a disk: it cannot be written, or is not ours. */
   readonly lock: DiskLock | undefined;
   store: StoreDisk | undefined;
+  /** Its own word on what it is was damaged; a repair writes it anew. */
+  isUnsigned?: boolean;
   /** Why it is not there. */
   reason: string | undefined;
 };
@@ -59,19 +72,33 @@ async function isSomebodyElses(disk: Disk): Promise<boolean> {
   return (await disk.list('')).some((name) => !oursBeforeIdentity.includes(name));
 }
 
-/** The archive that these disks belong to; undefined when none has an identity. DATA_FOREIGN when they do not agree. */
+/**
+ * The archive that these disks belong to; undefined when none has an identity. A disk whose identity is damaged is asked for its packs and its keyring.
+ * DATA_FOREIGN when they do not agree.
+ */
 export async function archiveOf(disks: readonly OpenDisk[]): Promise<ArchiveId | undefined> {
   let archive: ArchiveId | undefined;
-  for (const { disk, label } of disks) {
-    if (disk === undefined) continue;
-    const identity = await readIdentity(disk);
+  for (const each of disks) {
+    if (each.disk === undefined) continue;
+    const identity = await readIdentity(each.disk);
     if (identity === undefined) continue;
-    if (archive !== undefined && identity.archive !== archive) {
-      throw new ArchiveError('DATA_FOREIGN', `disk ${label} belongs to another archive than the others`);
+    each.isUnsigned = identity === 'damaged';
+    const own = identity === 'damaged' ? await archiveOfContent(each.disk) : identity.archive;
+    if (own === undefined) continue;
+    if (archive !== undefined && own !== archive) {
+      throw new ArchiveError('DATA_FOREIGN', `disk ${each.label} belongs to another archive than the others`);
     }
-    archive = identity.archive;
+    archive = own;
   }
   return archive;
+}
+
+async function archiveOfContent(disk: Disk): Promise<ArchiveId | undefined> {
+  const archive = await archiveOfPacks(disk);
+  if (archive !== undefined) return archive;
+  const bytes = await disk.readWhole(keyringPath, keyringFileBytesMax).catch(() => undefined);
+  const ring = bytes === undefined ? undefined : await decodeKeyring(bytes).catch(() => undefined);
+  return ring?.ring.archive;
 }
 
 export type JoinOptions = {
@@ -80,6 +107,8 @@ export type JoinOptions = {
   readonly enrol: boolean;
   /** Ids of disks that left the archive. */
   readonly retired: readonly string[];
+  /** Ids by path, as an earlier start met them. */
+  readonly known: ReadonlyMap<string, DiskId>;
   readonly random: Random;
   readonly clock: Clock;
 };
@@ -88,7 +117,12 @@ export type JoinOptions = {
 export async function joinOrEnrol(each: OpenDisk, options: JoinOptions): Promise<void> {
   if (each.disk === undefined) return;
   try {
-    each.store = await joinDisk(each.disk, options.archive, { readOnly: each.lock === undefined });
+    const known = each.isUnsigned === true ? await recognised(each.disk, each.path, options) : undefined;
+    if (each.isUnsigned === true && known === undefined && !options.enrol) {
+      each.reason = 'its stele-disk.json is damaged, and nothing else on it says whose it is';
+      return;
+    }
+    each.store = await joinDisk(each.disk, options.archive, { readOnly: each.lock === undefined, known });
     if (each.store !== undefined && options.retired.includes(each.store.id)) {
       each.store = undefined;
       each.reason = 'retired: take it out of the configuration';
@@ -110,6 +144,24 @@ export async function joinOrEnrol(each: OpenDisk, options: JoinOptions): Promise
   }
 }
 
+/** The id of a disk that is ours by what lies on it: the one it had, or a new one where that is forgotten. undefined: nothing says that it is ours. */
+async function recognised(disk: Disk, place: string, options: JoinOptions): Promise<DiskId | undefined> {
+  if ((await archiveOfContent(disk)) !== options.archive) return undefined;
+  return options.known.get(place) ?? (randomId(options.random) as DiskId);
+}
+
+/** Writes the identity of disks whose own was damaged. The labels of those that have one again. */
+export async function signDisks(disks: readonly OpenDisk[], archive: ArchiveId, nowMs: number): Promise<string[]> {
+  const signed: string[] = [];
+  for (const each of disks) {
+    if (each.isUnsigned !== true || each.disk === undefined || each.store?.state !== 'present') continue;
+    await writeIdentity(each.disk, { archive, disk: each.store.id }, nowMs);
+    each.isUnsigned = false;
+    signed.push(each.label);
+  }
+  return signed;
+}
+
 export function diskNotes(disks: readonly OpenDisk[]): DiskNote[] {
   return disks.map((each) => ({
     label: each.label,
@@ -117,6 +169,7 @@ export function diskNotes(disks: readonly OpenDisk[]): DiskNote[] {
     id: each.store?.id,
     state: each.store?.state ?? 'missing',
     reason: each.store === undefined ? (each.reason ?? 'DISK_MISSING') : undefined,
+    isUnsigned: each.isUnsigned === true,
   }));
 }
 

@@ -46,7 +46,7 @@ import {
 } from '../vault/index.ts';
 import { DataFolder } from './data-folder.ts';
 import { mustReadEverything, startNotes } from './database-state.ts';
-import { diskNotes, type OpenDisk, putPapers } from './open-disks.ts';
+import { diskNotes, type OpenDisk, putPapers, signDisks } from './open-disks.ts';
 import type { DiskSetting, Settings } from './settings.ts';
 import { anythingIsThere, noArchive, retireDisk, takeDisks, takeNewDisk } from './take-disks.ts';
 import { ciphers, type KeyExport, takeKeyring } from './take-keyring.ts';
@@ -107,7 +107,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   if (!options.create && !anythingIsThere(settings)) throw noArchive(settings);
   const data = await DataFolder.open(settings.data);
   undo.add(() => data.close());
-  const { disks, archive, isNew } = await takeDisks(
+  const { disks, archive, isNew, isNewlyNamed } = await takeDisks(
     data,
     settings,
     { clock, random, say, create: options.create },
@@ -130,7 +130,9 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   const sql = await openSql(settings.databaseUrl ?? data.databaseFile);
   undo.add(() => sql.close());
   await migrate(sql, [...vaultMigrations, ...catalogMigrations, ...flowMigrations, ...archiveMigrations]);
-  const everything = await mustReadEverything(sql, archive, stores, options.rebuild !== undefined, random);
+  const found = await mustReadEverything(sql, archive, stores, options.rebuild !== undefined, random);
+  // A disk that had to be given a new name holds copies that are known under another.
+  const everything = { ...found, read: found.read || isNewlyNamed };
 
   const catalog = new Catalog(sql);
   if (everything.clear) {
@@ -223,6 +225,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     startNotes: notes,
     settle: (pace, how) => upkeep.settleAll(pace, how),
     sweep: (pace) => upkeep.sweepAll(pace),
+    signDisks: () => signDisks(disks, archive, clock.nowMs()),
   });
   const addDisk = async (setting: DiskSetting): Promise<void> => {
     await takeNewDisk(setting, { data, settings, disks, archive, clock, random, undo });

@@ -5,7 +5,15 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { ArchiveError, type ArchiveId, archiveId, type Clock, type PackId, type Random } from '../base/index.ts';
+import {
+  ArchiveError,
+  type ArchiveId,
+  archiveId,
+  type Clock,
+  type DiskId,
+  type PackId,
+  type Random,
+} from '../base/index.ts';
 import { identityPath, keyringPath, type StoreDisk, type Vault } from '../vault/index.ts';
 import { allDisks, checkCopies, type DataFolder } from './data-folder.ts';
 import { archiveOf, isDefaultDisk, joinOrEnrol, type OpenDisk, openDisk, randomId } from './open-disks.ts';
@@ -40,7 +48,7 @@ export async function takeDisks(
   settings: Settings,
   parts: TakeParts,
   undo: Undo,
-): Promise<{ disks: OpenDisk[]; archive: ArchiveId; isNew: boolean }> {
+): Promise<{ disks: OpenDisk[]; archive: ArchiveId; isNew: boolean; isNewlyNamed: boolean }> {
   const file = await data.archive();
   const noted = file === 'damaged' ? undefined : file;
   const disks: OpenDisk[] = [];
@@ -87,9 +95,11 @@ export async function takeDisks(
     await data.setArchive({ archive, state: 'complete' });
   }
   const retired = await data.retiredDisks();
+  const known = await data.knownDisks();
   for (const each of disks)
     await joinOrEnrol(each, {
       retired,
+      known,
       archive,
       enrol: isNew,
       clock: parts.clock,
@@ -98,7 +108,26 @@ export async function takeDisks(
   for (const each of disks)
     if (each.store === undefined) parts.say(`disk ${each.label} is missing: ${each.reason ?? 'DISK_MISSING'}`);
     else if (each.store.readOnly) parts.say(`disk ${each.label} cannot be written, and is read only`);
-  return { disks, archive, isNew };
+  for (const each of disks)
+    if (each.isUnsigned === true && each.store !== undefined)
+      parts.say(`stele-disk.json on disk ${each.label} is damaged; what else is on it is ours: run: stele repair`);
+  const isNewlyNamed = await noteDisks(disks, known, data);
+  return { disks, archive, isNew, isNewlyNamed };
+}
+
+/** Notes which disk is where. Whether one got a new name, so that what the database knows of it is not found under that. */
+async function noteDisks(
+  disks: readonly OpenDisk[],
+  known: ReadonlyMap<string, DiskId>,
+  data: DataFolder,
+): Promise<boolean> {
+  const now = new Map(known);
+  for (const { path: place, store } of disks) if (store !== undefined) now.set(place, store.id);
+  const isNewlyNamed = disks.some(
+    (each) => each.isUnsigned === true && each.store !== undefined && known.get(each.path) !== each.store.id,
+  );
+  if ([...now].some(([place, id]) => known.get(place) !== id)) await data.setKnownDisks(now);
+  return isNewlyNamed;
 }
 
 export async function takeNewDisk(
@@ -133,6 +162,7 @@ export async function takeNewDisk(
     archive: parts.archive,
     enrol: true,
     retired: [],
+    known: new Map(),
     clock: parts.clock,
     random: parts.random,
   });

@@ -24,6 +24,8 @@ export type DiskNote = {
   readonly id: DiskId | undefined;
   readonly state: StoreDisk['state'];
   readonly reason: string | undefined;
+  /** Its own word on what it is was damaged. */
+  readonly isUnsigned: boolean;
 };
 
 /** What a start found wrong and could not mend; kept until the next start. */
@@ -53,6 +55,8 @@ export type ArchiveParts = {
   readonly startNotes: StartNotes;
   readonly settle: (pace: Pace, options: { all: boolean; signal: AbortSignal }) => AsyncIterable<SettleReport>;
   readonly sweep: (pace: Pace) => AsyncIterable<Swept>;
+  /** Writes anew what disks say of themselves where that was damaged; their labels. */
+  readonly signDisks: () => Promise<readonly string[]>;
 };
 
 export type SettleReport = {
@@ -64,6 +68,9 @@ export type SettleReport = {
   /** Why it was not released. */
   readonly code: string | undefined;
 };
+
+/** What a disk says of itself was damaged, and was written anew. */
+export type SignReport = { readonly kind: 'disk'; readonly label: string };
 
 /** A pack that was released, or that nobody knows, found on a disk. */
 export type SweepReport = Swept & { readonly kind: 'released' };
@@ -200,8 +207,9 @@ export class Archive {
     }
   }
 
-  /** Lets go of what was released and is there again, then mends copies and makes missing ones. */
-  async *repair(pace: Pace): AsyncGenerator<RepairReport | SweepReport> {
+  /** Signs disks, lets go of what was released and is there again, then mends copies and makes missing ones. */
+  async *repair(pace: Pace): AsyncGenerator<RepairReport | SweepReport | SignReport> {
+    for (const label of await this.#parts.signDisks()) yield { kind: 'disk', label };
     for await (const swept of this.#parts.sweep(pace)) yield { kind: 'released', ...swept };
     yield* this.#parts.vault.care.repair(pace);
     await this.keys.renew(this.#parts.vault.shelf.present());
@@ -281,6 +289,7 @@ export class Archive {
     for (const disk of disks) {
       if (disk.state === 'missing')
         lines.push(`disk ${disk.label} is missing${why(disk)}: attach it, or run: stele repair`);
+      if (disk.isUnsigned) lines.push(`stele-disk.json on disk ${disk.label} is damaged: run: stele repair`);
       if (disk.state === 'failing')
         lines.push(`disk ${disk.label} takes no new data${why(disk)}: ${failingHint(disk)}, then run: stele repair`);
       else if (isNearlyFull(disk))

@@ -17,6 +17,7 @@ export type {
   DiskNote,
   Health,
   SettleReport,
+  SignReport,
   StartNotes,
   SweepReport,
   Whereabouts,

@@ -26,7 +26,7 @@ export type { RecoveryLoss, RecoveryReport } from './recovery.ts';
 export type { CounterName, PackFacts, Placement, PlacementKind, Run } from './register.ts';
 export type { Pace, RepairReport } from './repair.ts';
 export type { StoreDisk } from './store-disk.ts';
-export { enrolDisk, joinDisk, readIdentity } from './store-disk.ts';
+export { archiveOfPacks, enrolDisk, joinDisk, readIdentity, writeIdentity } from './store-disk.ts';
 export { vaultMigrations, vaultTables } from './tables.ts';
 export type { StorageClass, VaultEvent, VaultOptions } from './vault.ts';
 export { Vault } from './vault.ts';

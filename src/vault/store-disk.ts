@@ -11,10 +11,12 @@ import {
   hexOf,
   isHex128,
   type Random,
+  sha256,
   utf8Bytes,
   utf8Text,
 } from '../base/index.ts';
 import type { Disk } from '../disk/index.ts';
+import { blockSizeBytes, decodeHeader } from '../format/index.ts';
 import { footersFolder, identityPath, openFolder, packsFolder } from './paths.ts';
 
 export type StoreDisk = {
@@ -34,26 +36,79 @@ type Identity = { readonly archive: ArchiveId; readonly disk: DiskId };
 
 const identitySizeBytesMax = 64 * 1024;
 
-export async function readIdentity(disk: Disk): Promise<Identity | undefined> {
+/**
+ * undefined: there is none. `damaged`: there is a file, and it is not what was written; which archive the disk belongs to, its packs say. PACK_NEWER.
+ */
+export async function readIdentity(disk: Disk): Promise<Identity | 'damaged' | undefined> {
   const bytes = await disk.readWhole(identityPath, identitySizeBytesMax);
   if (bytes === undefined) return undefined;
-  const fault = (): ArchiveError =>
-    new ArchiveError('DATA_FOREIGN', `${disk.label}: ${identityPath} is not in its form`, {
-      hint: 'restore that file from a copy, or check that the folder is the right one',
-    });
-  let json: { format?: unknown; version?: unknown; archive?: unknown; disk?: unknown };
+  const text = utf8Text(bytes) ?? '';
+  let json: { format?: unknown; version?: unknown; archive?: unknown; disk?: unknown; sha256?: unknown };
   try {
-    json = JSON.parse(utf8Text(bytes) ?? '') as typeof json;
+    json = JSON.parse(text) as typeof json;
   } catch {
-    throw fault();
+    return 'damaged';
   }
-  if (json.format !== 'stele-disk') throw fault();
-  if (typeof json.version !== 'number' || json.version > 1) {
+  if (typeof json !== 'object' || json === null || json.format !== 'stele-disk') return 'damaged';
+  const said = text.slice(0, text.lastIndexOf(digestField));
+  const isProven = json.sha256 === digestText(said);
+  if (typeof json.version === 'number' && json.version > 1) {
+    // One bit makes a 1 a 3; what a later version wrote does not become ours by a number.
+    const ours = said.replace(`"version":${json.version}`, '"version":1');
+    if (!isProven && json.sha256 === digestText(ours)) return 'damaged';
     throw new ArchiveError('PACK_NEWER', `${disk.label}: the disk was set up by a newer version`);
   }
-  if (typeof json.archive !== 'string' || typeof json.disk !== 'string') throw fault();
-  if (!isHex128(json.archive) || !isHex128(json.disk)) throw fault();
+  if (json.sha256 !== undefined && !isProven) return 'damaged';
+  if (json.version !== 1 || typeof json.archive !== 'string' || typeof json.disk !== 'string') return 'damaged';
+  if (!isHex128(json.archive) || !isHex128(json.disk)) return 'damaged';
   return { archive: json.archive as ArchiveId, disk: json.disk as DiskId };
+}
+
+const digestField = ',"sha256":"';
+
+function digestText(text: string): string {
+  return hexOf(sha256(utf8Bytes(text)));
+}
+
+/** Writes the identity of a disk, anew where it was damaged. Durable; safe to repeat. */
+export async function writeIdentity(disk: Disk, identity: Identity, createdMs: number): Promise<void> {
+  const created = new Date(createdMs).toISOString();
+  const text = JSON.stringify({ format: 'stele-disk', version: 1, ...identity, created }).slice(0, -1);
+  await disk.writeWhole(identityPath, utf8Bytes(`${text}${digestField}${digestText(text)}"}\n`));
+}
+
+/** Packs looked at for the archive that they name. */
+const headersReadMax = 64;
+
+/** The archive that the packs on a disk belong to, by the first header that is whole; undefined when none tells. */
+export async function archiveOfPacks(disk: Disk): Promise<ArchiveId | undefined> {
+  const folders = [openFolder];
+  for (const folder of [packsFolder, footersFolder])
+    for (const name of await disk.list(folder)) folders.push(`${folder}/${name}`);
+  let read = 0;
+  for (const folder of folders) {
+    for (const name of await disk.list(folder)) {
+      if (read >= headersReadMax) return undefined;
+      read += 1;
+      const archive = await archiveOfHeader(disk, `${folder}/${name}`);
+      if (archive !== undefined) return archive;
+    }
+  }
+  return undefined;
+}
+
+async function archiveOfHeader(disk: Disk, path: string): Promise<ArchiveId | undefined> {
+  try {
+    const file = await disk.open(path, 'read');
+    try {
+      return decodeHeader(await file.read(0, blockSizeBytes)).archive;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof ArchiveError) return undefined;
+    throw error;
+  }
 }
 
 /** Makes this empty folder a disk of the archive. Durable; safe to repeat until the identity is written. */
@@ -62,19 +117,27 @@ export async function enrolDisk(disk: Disk, archive: ArchiveId, random: Random, 
   await disk.makeFolder(packsFolder);
   await disk.makeFolder(footersFolder);
   const id = hexOf(random.bytes(16)) as DiskId;
-  const json = { format: 'stele-disk', version: 1, archive, disk: id, created: new Date(createdMs).toISOString() };
-  await disk.writeWhole(identityPath, utf8Bytes(`${JSON.stringify(json)}\n`));
+  await writeIdentity(disk, { archive, disk: id }, createdMs);
   return { id, disk, state: 'present', readOnly: false, failureCount: 0, fault: undefined };
 }
 
-/** The disk as a member of `archive`; undefined when it has no identity yet. */
+/**
+ * The disk as a member of `archive`; undefined when it has no identity yet. `known`: the id of a disk whose identity is damaged, and which was
+ * recognised otherwise.
+ */
 export async function joinDisk(
   disk: Disk,
   archive: ArchiveId,
-  { readOnly }: { readOnly: boolean } = { readOnly: false },
+  { readOnly, known }: { readOnly: boolean; known?: DiskId | undefined } = { readOnly: false },
 ): Promise<StoreDisk | undefined> {
-  const identity = await readIdentity(disk);
-  if (identity === undefined) return undefined;
+  const read = await readIdentity(disk);
+  if (read === undefined) return undefined;
+  const identity = read === 'damaged' && known !== undefined ? { archive, disk: known } : read;
+  if (identity === 'damaged') {
+    throw new ArchiveError('DATA_FOREIGN', `${disk.label}: ${identityPath} is not in its form`, {
+      hint: 'restore that file from a copy, or check that the folder is the right one',
+    });
+  }
   if (identity.archive !== archive) {
     throw new ArchiveError('DATA_FOREIGN', `${disk.label} belongs to another archive`);
   }

@@ -150,6 +150,11 @@ async function repairAll(run: CommandRun): Promise<number> {
   let mended = 0;
   let left = 0;
   for await (const report of archive.repair(pace)) {
+    if (report.kind === 'disk') {
+      mended += 1;
+      terminal.out(json ? jsonText({ disk: report }) : `disk ${report.label}: its stele-disk.json is written anew`);
+      continue;
+    }
     if (report.kind === 'released') {
       if (report.outcome === 'unknown') left += 1;
       terminal.out(json ? jsonText({ released: report }) : releasedLine(report));
