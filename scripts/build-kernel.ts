@@ -1,5 +1,6 @@
 /*
- * Builds the pixel kernel, src/codec/kernel/pixel.wasm, from the C beside it. Only who changes the kernel needs this: the built file is committed.
+ * Builds the kernels in WebAssembly, each from the C beside it: src/codec/kernel/pixel.wasm, and those of src/dicom/pixels/kernel. Only who changes
+ * one needs this: the built files are committed.
  *
  *   node scripts/build-kernel.ts            rebuilds in place
  *   node scripts/build-kernel.ts --check    builds aside and compares: exit code 1 where the bytes differ
@@ -15,8 +16,56 @@ import { parseArgs } from 'node:util';
 
 export const clangVersion = '14.0.6';
 
-const folder = path.resolve(import.meta.dirname, '../src/codec/kernel');
-const sources = ['best-decode.c', 'best-encode.c', 'fast.c', 'samples.c', 'memory.c'];
+export type Kernel = { readonly file: string; readonly sources: readonly string[] };
+
+const root = path.resolve(import.meta.dirname, '..');
+const codecFolder = 'src/codec/kernel';
+const dicomFolder = 'src/dicom/pixels/kernel';
+
+export const kernels: readonly Kernel[] = [
+  {
+    file: `${codecFolder}/pixel.wasm`,
+    sources: ['best-decode.c', 'best-encode.c', 'fast.c', 'samples.c', 'memory.c'],
+  },
+  {
+    file: `${dicomFolder}/jpeg.wasm`,
+    sources: [
+      'jpeg-huffman.c',
+      'jpeg-scan.c',
+      'jpeg-planes.c',
+      'jpeg-lossless.c',
+      'jpeg-tables.c',
+      'jpeg-encode.c',
+      'jpeg-lossless-encode.c',
+      'memory.c',
+    ],
+  },
+  {
+    file: `${dicomFolder}/jls.wasm`,
+    sources: ['jls.c', 'jls-decode.c', 'jls-encode.c', 'memory.c'],
+  },
+  {
+    file: `${dicomFolder}/j2k.wasm`,
+    sources: [
+      'j2k-header.c',
+      'j2k-tile.c',
+      'j2k-packets.c',
+      'j2k-mq.c',
+      'j2k-block.c',
+      'j2k-block-decode.c',
+      'j2k-block-encode.c',
+      'j2k-ht-codes.c',
+      'j2k-ht-tables.c',
+      'j2k-ht-decode.c',
+      'j2k-ht-encode.c',
+      'j2k-wavelet.c',
+      'j2k-decode.c',
+      'j2k-encode.c',
+      'memory.c',
+    ],
+  },
+];
+
 const flags = [
   '--target=wasm32',
   '-std=c11',
@@ -37,6 +86,9 @@ const flags = [
   '-Wl,-z,stack-size=65536',
 ];
 
+/** Numbers of a broken stream may overflow: they wrap, as the machine does it, and nothing is concluded from their not doing so. */
+const dicomFlags = ['-fwrapv'];
+
 /** The version of the clang found, or undefined where there is none that links for wasm32. */
 export function findClang(): string | undefined {
   const { status, stdout } = spawnSync('clang', ['--version'], { encoding: 'utf8' });
@@ -44,25 +96,22 @@ export function findClang(): string | undefined {
   return /clang version (\d+\.\d+\.\d+)/.exec(stdout)?.[1];
 }
 
-export function buildKernel(out: string): void {
-  const { status, stderr, error } = spawnSync('clang', [...flags, '-o', out, ...sources], {
-    cwd: folder,
+function buildKernel({ file, sources }: Kernel, out: string): void {
+  const own = file.startsWith(dicomFolder) ? dicomFlags : [];
+  const { status, stderr, error } = spawnSync('clang', [...flags, ...own, '-o', out, ...sources], {
+    cwd: path.join(root, path.dirname(file)),
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`clang failed: ${error?.message ?? stderr}`);
 }
 
-export function kernelPath(): string {
-  return path.join(folder, 'pixel.wasm');
-}
-
 /** Whether a build made now equals the committed file, byte for byte. */
-export function kernelIsCurrent(): boolean {
+export function kernelIsCurrent(kernel: Kernel): boolean {
   const aside = mkdtempSync(path.join(tmpdir(), 'stele-kernel-'));
   try {
-    const built = path.join(aside, 'pixel.wasm');
-    buildKernel(built);
-    return readFileSync(built).equals(readFileSync(kernelPath()));
+    const built = path.join(aside, 'kernel.wasm');
+    buildKernel(kernel, built);
+    return readFileSync(built).equals(readFileSync(path.join(root, kernel.file)));
   } finally {
     rmSync(aside, { recursive: true });
   }
@@ -75,16 +124,20 @@ function main(): number {
     console.error('clang and lld with the wasm32 target are needed (Debian: apt-get install clang lld)');
     return 1;
   }
-  if (values.check) {
-    const current = kernelIsCurrent();
-    console.log(`clang ${found}: pixel.wasm ${current ? 'is' : 'is not'} what its sources give`);
-    return current ? 0 : 1;
+  let isCurrent = true;
+  for (const kernel of kernels) {
+    if (values.check) {
+      const current = kernelIsCurrent(kernel);
+      isCurrent &&= current;
+      console.log(`clang ${found}: ${kernel.file} ${current ? 'is' : 'is not'} what its sources give`);
+      continue;
+    }
+    const file = path.join(root, kernel.file);
+    buildKernel(kernel, `${file}.new`);
+    renameSync(`${file}.new`, file);
+    console.log(`clang ${found}: built ${kernel.file}`);
   }
-  const built = `${kernelPath()}.new`;
-  buildKernel(built);
-  renameSync(built, kernelPath());
-  console.log(`clang ${found}: built ${path.relative(process.cwd(), kernelPath())}`);
-  return 0;
+  return isCurrent ? 0 : 1;
 }
 
 if (import.meta.main) process.exitCode = main();

@@ -31,7 +31,8 @@ const rules: ArrowRules = {
     { name: 'catalog', never: ['vault'] },
     { name: 'policy', pure: true },
     { name: 'flow' },
-    { name: 'dicom', only: ['base', 'codec'], node: ['net'] },
+    // fs: the pixel kernels' own .wasm, at load; worker_threads: decoding, encoding and rendering beside the main thread.
+    { name: 'dicom', only: ['base', 'codec'], node: ['net', 'fs', 'worker_threads'] },
     { name: 'archive' },
     { name: 'doors/*', only: ['base', 'dicom', 'archive'], node: ['net'] }, // never one another
     { name: 'app', node: ['fs', 'net', 'child_process'] },

@@ -4,16 +4,19 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { findNativeSeries } from '../bench/support/native-pixels.ts';
-import { clangVersion, findClang, kernelIsCurrent } from '../scripts/build-kernel.ts';
+import { clangVersion, findClang, kernelIsCurrent, kernels } from '../scripts/build-kernel.ts';
 import { decodePixelBest, encodePixelBest } from '../src/codec/pixel-best.ts';
 import { decodePixelFast, encodePixelFast } from '../src/codec/pixel-fast.ts';
 
 const clang = findClang();
 const clangReason = `the kernel was built by clang ${clangVersion}, here is ${clang ?? 'none'}`;
 
-test('the committed kernel is what its sources give', { skip: clang === clangVersion ? false : clangReason }, () => {
-  assert.ok(kernelIsCurrent(), 'run node scripts/build-kernel.ts');
-});
+for (const kernel of kernels) {
+  const skip = clang === clangVersion ? false : clangReason;
+  test(`the committed ${kernel.file} is what its sources give`, { skip }, () => {
+    assert.ok(kernelIsCurrent(kernel), 'run node scripts/build-kernel.ts');
+  });
+}
 
 const dataFolder = path.resolve(import.meta.dirname, '../../shared/data/dicom');
 const dataReason = existsSync(dataFolder) ? false : 'no data at ../shared/data/dicom';

@@ -104,6 +104,31 @@ export { transferSyntaxOrderDefault } from './net/transfer-syntax-order.ts';
 export { verificationSopClass } from './net/uid.ts';
 export type { ExtendedNegotiation, RoleSelection, UserIdentity } from './net/user-information.ts';
 
+// pixels/: frames decoded, encoded, rendered, here or in workers; fragments and frames. Errors are DICOM_MALFORMED and LIMIT_EXCEEDED; what cannot be done is undefined.
+export type { Padding } from './pixels/automatic-voi.ts';
+export type { CodedFrame } from './pixels/decode-frame.ts';
+export { decodeFrame } from './pixels/decode-frame.ts';
+export { encapsulateFrame, encapsulationEnd, encapsulationStart } from './pixels/encapsulate.ts';
+export type { EncodedFrame } from './pixels/encode-frame.ts';
+export { encodeFrame } from './pixels/encode-frame.ts';
+export type { FragmentEnds, FragmentedPixels, FragmentSpan, FrameSpan } from './pixels/frame-plan.ts';
+export { frameLength, planFrames } from './pixels/frame-plan.ts';
+export { FrameSplitter } from './pixels/frame-splitter.ts';
+export type { Modality, Voi, WindowShape } from './pixels/grey-levels.ts';
+export type { ImageShape, LookupTable, Palette, PlainFrame } from './pixels/image-shape.ts';
+export { checkShape, frameBytesOf } from './pixels/image-shape.ts';
+export type { LookupTableValues } from './pixels/lookup-table.ts';
+export { lookupTableOf } from './pixels/lookup-table.ts';
+export type { NativeRange } from './pixels/native.ts';
+export { alignNativeFrame, nativeFrameRange } from './pixels/native.ts';
+export { makeOffsetTables } from './pixels/offset-tables.ts';
+export type { JobOptions, PixelPoolOptions } from './pixels/pixel-pool.ts';
+export { PixelPool } from './pixels/pixel-pool.ts';
+export type { PixelCoding } from './pixels/pixel-syntax.ts';
+export { encodableSyntaxes, isEncapsulatedCoding, pixelCodingOf } from './pixels/pixel-syntax.ts';
+export type { Picture, PictureFormat, RenderOptions, ThumbnailOptions, Viewport } from './pixels/render.ts';
+export { renderFrame, renderThumbnail } from './pixels/render.ts';
+
 // text/: character sets and names. Pure; nothing here throws on outside bytes.
 export type { CharacterSet } from './text/character-set.ts';
 export { decodeText, encodeText, findDefects, parseCharacterSet } from './text/character-set.ts';
