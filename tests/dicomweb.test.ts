@@ -537,3 +537,30 @@ test('a client that goes in the middle of a packed answer leaves nothing behind'
   assert.equal((await found(`/studies/${uid}/metadata`)).length, 120);
   assert.deepEqual(house.faults, []);
 });
+
+test('pictures are drawn of frames, in the size and with the window asked for', async () => {
+  const path = `/studies/${study}/series/${series}/instances/${series}.1`;
+  const jpeg = await house.get(`${path}/rendered?window=1000,2000,linear&quality=80`);
+  assert.equal(jpeg.status, 200, await jpeg.clone().text());
+  assert.equal(jpeg.headers.get('content-type'), 'image/jpeg');
+  assert.deepEqual([...Buffer.from(await jpeg.arrayBuffer()).subarray(0, 2)], [0xff, 0xd8]);
+  const png = await house.get(`${path}/frames/1/rendered?viewport=8,4,0,0,16,8`, { accept: 'image/png' });
+  const bytes = Buffer.from(await png.arrayBuffer());
+  assert.deepEqual([bytes.readUInt32BE(16), bytes.readUInt32BE(20)], [8, 4]);
+  const etag = png.headers.get('etag') ?? '';
+  const again = { accept: 'image/png', 'if-none-match': etag };
+  assert.equal((await house.get(`${path}/frames/1/rendered?viewport=8,4,0,0,16,8`, again)).status, 304);
+  for (const place of [`/studies/${study}`, `/studies/${study}/series/${series}`, path])
+    assert.equal((await house.get(`${place}/thumbnail`)).headers.get('content-type'), 'image/jpeg', place);
+  const query = `requestType=WADO&studyUID=${study}&seriesUID=${series}&objectUID=${series}.1`;
+  const older = await house.get(`/wado?${query}&rows=8&windowCenter=500&windowWidth=100&contentType=image/png`);
+  assert.equal(Buffer.from(await older.arrayBuffer()).readUInt32BE(20), 8);
+  const many = await partsOf(
+    await house.get(`/studies/${study}6/series/${study}6.1/instances/${study}6.1.1/frames/1,3/rendered`),
+  );
+  assert.equal(many.length, 2);
+  for (const bad of ['window=1', 'viewport=0,0', 'viewport=1', 'quality=0', 'window=1,2,3'])
+    assert.equal((await house.get(`${path}/rendered?${bad}`)).status, 400, bad);
+  assert.equal((await house.get(`${path}/rendered`, { accept: 'video/mp4' })).status, 406);
+  assert.equal((await house.get(`/studies/${study}/rendered`)).status, 406);
+});

@@ -7,7 +7,7 @@
 import type { Archive } from '../archive/index.ts';
 import { ArchiveError, systemClock, systemRandom, toArchiveError } from '../base/index.ts';
 import { type ConsoleDoor, openConsole } from '../doors/console/index.ts';
-import { openDicomWeb } from '../doors/dicomweb/index.ts';
+import { type DicomWebDoor, openDicomWeb } from '../doors/dicomweb/index.ts';
 import { type DimseDoor, openDimse } from '../doors/dimse/index.ts';
 import { type Command, type CommandRun, defineCommand } from './command.ts';
 import { ControlServer } from './control-server.ts';
@@ -100,6 +100,7 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
   const stopping = stopSignal();
   const served = new Served(settings, say);
   let door: ConsoleDoor | undefined;
+  let web: DicomWebDoor | undefined;
   let dimse: DimseDoor | undefined;
   let control: ControlServer | undefined;
   const running = await served.open(flags['accept-clock'] === true);
@@ -108,6 +109,13 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
     for (const problem of [...running.notes.losses, ...running.notes.unreadable]) say(`! ${problem}`);
     const setup = await firstStart(running);
     let secret = setup;
+    web = openDicomWeb({
+      archive: () => served.archive,
+      prefix: '/dicom-web',
+      clock: systemClock,
+      random: systemRandom,
+      onFault: (what, error) => fault(what, error),
+    });
     door = await openConsole({
       archive: () => served.archive,
       host: settings.host,
@@ -121,15 +129,7 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
         await served.running.data.setSetupSecret(undefined);
       },
       onFault: (route, error) => fault(route, error),
-      mounts: [
-        openDicomWeb({
-          archive: () => served.archive,
-          prefix: '/dicom-web',
-          clock: systemClock,
-          random: systemRandom,
-          onFault: (what, error) => fault(what, error),
-        }),
-      ],
+      mounts: [web],
     });
     const tls = readDicomTls(settings);
     dimse = await openDimse({
@@ -171,7 +171,7 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
     // A disk that hangs must not keep the process: what is acknowledged is durable already.
     const limit = setTimeout(() => process.exit(1), stopMsMax);
     limit.unref();
-    await Promise.allSettled([control?.close(), dimse?.close(), door?.close()]);
+    await Promise.allSettled([control?.close(), dimse?.close(), door?.close(), web?.close()]);
     await data.setEndpoints(undefined).catch(() => undefined);
     await served.close().catch((error: unknown) => fault('stopping', error));
     clearTimeout(limit);

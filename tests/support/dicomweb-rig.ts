@@ -62,6 +62,7 @@ export async function openWebHouse(options: Partial<DicomWebOptions> = {}): Prom
         server.close(resolve);
         server.closeAllConnections();
       });
+      await door.close();
       await running.close();
       stele.remove();
     },

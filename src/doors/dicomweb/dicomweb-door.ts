@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Archive } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type Random, tenantId } from '../../base/index.ts';
 import { answerBulkData } from './bulk-service.ts';
+import { PixelPool } from '../../dicom/index.ts';
 import { corsOf } from './cors.ts';
 import type { Exchange } from './exchange.ts';
 import { answerFrames } from './frames-service.ts';
@@ -15,6 +16,7 @@ import { ClientGone, HttpProblem, isFault, problemAnswer } from './http-problem.
 import { parseAccept } from './media-type.ts';
 import { MetadataCache } from './metadata-cache.ts';
 import { answerMetadata } from './metadata-service.ts';
+import { answerPictures } from './picture-service.ts';
 import { Reply } from './reply.ts';
 import { answerRetrieve } from './retrieve-service.ts';
 import { type Place, parseRoute, type Route } from './routes.ts';
@@ -40,25 +42,30 @@ export type DicomWebDoor = {
   readonly prefix: string;
   /** Answers a request whose path lies below the prefix; never throws. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Ends what works beside the main thread, when it is done. */
+  readonly close: () => Promise<void>;
 };
+
+/** What lasts from request to request. */
+type Kept = { readonly cache: MetadataCache; readonly pool: PixelPool };
 
 const hostForm = /^[A-Za-z0-9.\-:[\]]{1,255}$/;
 
 export function openDicomWeb(options: DicomWebOptions): DicomWebDoor {
-  const cache = new MetadataCache();
+  const kept: Kept = { cache: new MetadataCache(), pool: new PixelPool({ clock: options.clock }) };
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const reply = new Reply(response, request.method === 'HEAD');
-    const told = answerRequest(request, reply, options, cache);
+    const told = answerRequest(request, reply, options, kept);
     told.catch((error: unknown) => options.onFault('dicomweb', error));
   };
-  return { prefix: options.prefix, answer };
+  return { prefix: options.prefix, answer, close: () => kept.pool.close() };
 }
 
 async function answerRequest(
   request: IncomingMessage,
   reply: Reply,
   options: DicomWebOptions,
-  cache: MetadataCache,
+  kept: Kept,
 ): Promise<void> {
   let what = 'dicomweb';
   try {
@@ -74,7 +81,7 @@ async function answerRequest(
     const route = parseRoute(path);
     if (route === undefined) throw new ArchiveError('NOT_FOUND', 'there is no such resource', { hint: 'see PS3.18' });
     what = `dicomweb ${route.kind}`;
-    await answerRoute(exchange, route, options, cache);
+    await answerRoute(exchange, route, options, kept);
   } catch (error) {
     if (isFault(error)) options.onFault(what, error);
     if (error instanceof ClientGone || reply.isGone) return;
@@ -127,12 +134,7 @@ function rootOf({ headers, socket }: IncomingMessage): string {
   return `${scheme}://${host}${isDirect && !isUsual ? `:${localPort}` : ''}`;
 }
 
-async function answerRoute(
-  exchange: Exchange,
-  route: Route,
-  options: DicomWebOptions,
-  cache: MetadataCache,
-): Promise<void> {
+async function answerRoute(exchange: Exchange, route: Route, options: DicomWebOptions, kept: Kept): Promise<void> {
   const { method = 'GET' } = exchange.request;
   const storesTo = storePlaceOf(route);
   if (method === 'POST' && storesTo !== undefined)
@@ -147,16 +149,16 @@ async function answerRoute(
     case 'retrieve':
       return answerRetrieve(exchange, route.place, options);
     case 'metadata':
-      return answerMetadata(exchange, route.place, cache);
+      return answerMetadata(exchange, route.place, kept.cache);
     case 'frames':
       return answerFrames(exchange, route.place, { frames: route.frames, random: options.random });
     case 'bulkdata':
       return answerBulkData(exchange, route.place, { path: route.path, random: options.random });
     case 'uri':
-      return answerUri(exchange);
+      return answerUri(exchange, { pool: kept.pool, random: options.random });
     case 'rendered':
     case 'thumbnail':
-      throw new HttpProblem(406, 'pictures are not made here');
+      return answerPictures(exchange, route, { pool: kept.pool, random: options.random });
   }
 }
 

@@ -15,7 +15,10 @@ import { MultipartWriter } from './multipart-writer.ts';
 import type { Place } from './routes.ts';
 
 /** A frame's bytes, read when they are asked for. */
-type Frame = { readonly sizeBytes: number; readonly read: (from: number, to: number) => AsyncIterable<Uint8Array> };
+export type Frame = {
+  readonly sizeBytes: number;
+  readonly read: (from: number, to: number) => AsyncIterable<Uint8Array>;
+};
 
 export async function answerFrames(
   exchange: Exchange,
@@ -76,7 +79,8 @@ async function sendParts(
   writer.end();
 }
 
-async function framesOf(source: LittleEndianSource, frames: readonly number[]): Promise<readonly Frame[]> {
+/** Frames counted from 1. NOT_FOUND when one is not there. */
+export async function framesOf(source: LittleEndianSource, frames: readonly number[]): Promise<readonly Frame[]> {
   const { pixelsOffset, header, syntax, read, sizeBytes } = source;
   if (pixelsOffset === undefined) throw new ArchiveError('NOT_FOUND', 'the instance has no pixel data');
   if (syntax.encapsulated) {
