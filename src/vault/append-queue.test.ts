@@ -110,6 +110,25 @@ test('a stream that never rests seals its pack when asked', async () => {
   await vault.close();
 });
 
+test('a pack that cannot be sealed for want of room leaves no half copy of itself to take more of it', async () => {
+  const disk = simDisk();
+  const { vault, events } = await rig({ disks: [disk] });
+  await store(vault, 200_000);
+  disk.setCapacity(240_000);
+  await vault.sealOpen('all').catch(() => undefined);
+  await turns();
+  assert.ok(events.some((event) => event.kind === 'seal-failed'));
+  assert.deepEqual(
+    (await disk.list('open')).filter((name) => name.endsWith('.part')),
+    [],
+  );
+  disk.setCapacity(Number.MAX_SAFE_INTEGER);
+  await vault.care.lookAgain();
+  await vault.sealOpen('all');
+  assert.deepEqual(await disk.list('open'), []);
+  await vault.close();
+});
+
 test('a disk that was full takes new packs again once there is room and it was looked at', async () => {
   const disk = simDisk();
   const { vault, stores } = await rig({ disks: [disk] });

@@ -9,6 +9,7 @@ import type { DiskFile } from '../disk/index.ts';
 import { blockSizeBytes, decodeLocator, encodeHeader, type Locator } from '../format/index.ts';
 import type { OpenIndex } from './open-index.ts';
 import type { PackPlan } from './pack-writer.ts';
+import { writePart } from './part-file.ts';
 import { footerFolder, footerPath, openPath, partPath, sealedFolder, sealedPath } from './paths.ts';
 import { type Placement, packFactsOf, type Register, type Run } from './register.ts';
 import { footerParts, type SealSource, writeFooter } from './seal-pack.ts';
@@ -174,11 +175,7 @@ export class PackKeeper {
     for (const store of this.#shelf.writable()) {
       const path = partPath(pack, 'pack');
       try {
-        await store.disk.remove(path);
-        const file = await store.disk.open(path, 'create');
-        await this.#copyGroups(closed, file);
-        await file.sync();
-        await file.close();
+        await writePart(store.disk, path, (file) => this.#copyGroups(closed, file));
         const old = closed.copies.find((copy) => copy.store === store);
         if (old !== undefined) await old.file.close();
         // The name of the poisoned file goes to the new one; nobody writes the old one again.
@@ -224,17 +221,12 @@ async function locatorOf(file: DiskFile): Promise<Locator> {
 export async function writeFooterFile(store: StoreDisk, source: DiskFile, locator: Locator): Promise<void> {
   await store.disk.makeFolder(footerFolder(locator.pack));
   const part = partPath(locator.pack, 'footer');
-  await store.disk.remove(part);
-  const file = await store.disk.open(part, 'create');
-  try {
+  await writePart(store.disk, part, async (file) => {
     let offset = 0;
     for await (const piece of await footerParts(source, locator)) {
       await file.write(offset, [piece]);
       offset += piece.byteLength;
     }
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  });
   await store.disk.rename(part, footerPath(locator.pack));
 }

@@ -8,6 +8,7 @@ import { ArchiveError, type PackId } from '../base/index.ts';
 import type { DiskFile } from '../disk/index.ts';
 import { blockSizeBytes } from '../format/index.ts';
 import { PackCopy } from './pack-copy.ts';
+import { writePart } from './part-file.ts';
 import { footerFolder, footerPath, partPath, sealedFolder, sealedPath } from './paths.ts';
 import type { PlacementKind } from './register.ts';
 import type { StoreDisk } from './store-disk.ts';
@@ -35,29 +36,10 @@ export async function restoreCopy(
   const path = kind === 'pack' ? sealedPath(pack) : footerPath(pack);
   const part = partPath(pack, kind);
   await target.disk.makeFolder(kind === 'pack' ? sealedFolder(pack) : footerFolder(pack));
-  await target.disk.remove(part);
   const sizeBytes = await sizeOf(sources, kind);
-  const file = await target.disk.open(part, 'create');
-  let problems: readonly Problem[] = [];
-  let unread = 0;
-  try {
-    unread = await patch({ to: file, sources, offset: 0, sizeBytes, from: 0, pace });
-    problems = await verified(file, { kind, pace });
-    // Each source is asked twice: what stood in for a stretch that the first could not read may be rotten where the first is not.
-    const rounds = sources.length === 1 ? 1 : 2 * sources.length;
-    let best = { from: 0, count: problems.length };
-    const patchFrom = async (from: number): Promise<void> => {
-      for (const { offset, sizeBytes: length } of patchable(problems, sizeBytes))
-        await patch({ to: file, sources, offset, sizeBytes: length, from, pace });
-      problems = await verified(file, { kind, pace });
-      if (problems.length < best.count) best = { from, count: problems.length };
-    };
-    for (let round = 1; round < rounds && problems.length > 0; round += 1) await patchFrom(round % sources.length);
-    // What nobody has whole is taken from whoever has most of it.
-    if (problems.length > best.count) await patchFrom(best.from);
-  } finally {
-    await file.close();
-  }
+  const { problems, unread } = await writePart(target.disk, part, (file) =>
+    fillFrom(file, { kind, sources, sizeBytes, pace }),
+  );
   // With records that no source has, it is still at least as good as each of them: what another loss would cost is saved now. Not so when
   // something could not be read at all: a medium may give tomorrow what it refuses today.
   const better = unread === 0 && problems.every((problem) => recordDamage.has(problem.what));
@@ -65,6 +47,32 @@ export async function restoreCopy(
   if (placed) await target.disk.rename(part, path);
   else await target.disk.remove(part);
   return { problems, placed };
+}
+
+async function fillFrom(
+  file: DiskFile,
+  {
+    kind,
+    sources,
+    sizeBytes,
+    pace,
+  }: Pick<RestoreOptions, 'kind' | 'sources' | 'pace'> & { readonly sizeBytes: number },
+): Promise<{ problems: readonly Problem[]; unread: number }> {
+  const unread = await patch({ to: file, sources, offset: 0, sizeBytes, from: 0, pace });
+  let problems = await verified(file, { kind, pace });
+  // Each source is asked twice: what stood in for a stretch that the first could not read may be rotten where the first is not.
+  const rounds = sources.length === 1 ? 1 : 2 * sources.length;
+  let best = { from: 0, count: problems.length };
+  const patchFrom = async (from: number): Promise<void> => {
+    for (const { offset, sizeBytes: length } of patchable(problems, sizeBytes))
+      await patch({ to: file, sources, offset, sizeBytes: length, from, pace });
+    problems = await verified(file, { kind, pace });
+    if (problems.length < best.count) best = { from, count: problems.length };
+  };
+  for (let round = 1; round < rounds && problems.length > 0; round += 1) await patchFrom(round % sources.length);
+  // What nobody has whole is taken from whoever has most of it.
+  if (problems.length > best.count) await patchFrom(best.from);
+  return { problems, unread };
 }
 
 async function verified(

@@ -35,19 +35,29 @@ export type Mount = {
   readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
 };
 
+const requestHint = 'see /api/openapi.json';
+
 export type ConsoleDoor = { readonly url: string; readonly close: () => Promise<void> };
 
 const bodyBytesMax = 64 * 1024;
 const headersMsMax = 30_000;
 const silenceMsMax = 120_000;
+/** At a stop: what is under way has so long to end, and who only holds a line open no longer. */
+const lastRequestsMs = 3000;
 /** A status asks the database and every disk: asked for more often, it is told again. */
 const statusKeptMs = 1000;
 
 /** DATA_LOCKED when the port is taken. */
 export async function openConsole(options: ConsoleOptions): Promise<ConsoleDoor> {
+  let cutAll = (): void => undefined;
   const server = fastify({
     logger: false,
     bodyLimit: bodyBytesMax,
+    // What is no URL finds no route, and so no handler of errors.
+    frameworkErrors: (_error, _request, reply: FastifyReply) => {
+      const refused = new ArchiveError('ARGUMENT_INVALID', 'the request is not in its form', { hint: requestHint });
+      void reply.code(400).send(errorAnswer(refused).body);
+    },
     serverFactory: (handler) => {
       const listener = createServer((request, response) => {
         const mount = mountOf(options.mounts, request.url ?? '/');
@@ -58,6 +68,7 @@ export async function openConsole(options: ConsoleOptions): Promise<ConsoleDoor>
       listener.requestTimeout = 0;
       listener.headersTimeout = headersMsMax;
       listener.timeout = silenceMsMax;
+      cutAll = () => listener.closeAllConnections();
       return listener;
     },
     forceCloseConnections: 'idle',
@@ -81,7 +92,15 @@ export async function openConsole(options: ConsoleOptions): Promise<ConsoleDoor>
   const address = server.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.port;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, close: () => server.close() };
+  const close = async (): Promise<void> => {
+    const late = setTimeout(cutAll, lastRequestsMs);
+    try {
+      await server.close();
+    } finally {
+      clearTimeout(late);
+    }
+  };
+  return { url: `http://${host}:${port}`, close };
 }
 
 function mountOf(mounts: readonly Mount[], url: string): Mount | undefined {
@@ -98,6 +117,7 @@ function addRoutes(server: FastifyInstance, options: ConsoleOptions): void {
       const refused = new ArchiveError(
         known.statusCode === 413 ? 'LIMIT_EXCEEDED' : 'ARGUMENT_INVALID',
         'the request is not in its form',
+        { hint: requestHint },
       );
       return reply.code(known.statusCode).send(errorAnswer(refused).body);
     }
