@@ -79,7 +79,7 @@ const { vault } = await openRig({ disks: [disk], clock: systemClock, random: sys
  * Noise that lies where content writers gather bytes from a socket. It is the same bytes again and again, as it is for the plain writes: to fill
  * memory with new ones is neither's work.
  */
-const sources = Array.from({ length: writersLarge }, () => {
+const sources = Array.from({ length: writersLarge / 2 }, () => {
   const noise = systemRandom.bytes(recordBytes);
   const slot = pool.memory?.takeSlot();
   slot?.set(noise);

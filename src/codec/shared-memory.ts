@@ -28,12 +28,12 @@ export type SharedSizes = {
 };
 
 /**
- * Slots for the bytes in flight of one stream (24 MiB). A region takes a group of 8 MiB, a header's block before it, padding and a commit record behind;
- * two streams that are busy have one that is filled and one that is written, and there is one more. Memory is taken only as far as pieces are used.
+ * Slots for the bytes in flight of one stream (16 MiB). A region takes a group of 8 MiB, a header's block before it, padding and a commit record behind;
+ * two streams that are busy have one that is filled and one that is written. Memory is taken only as far as pieces are used.
  */
 export const sharedSizes: SharedSizes = {
-  slots: 24,
-  regions: 5,
+  slots: 16,
+  regions: 4,
   regionBytes: 8 * mebibyte + 2 * wasmPageBytes,
 };
 

@@ -25,7 +25,7 @@ export type VaultLimits = {
 };
 
 export const vaultLimitsDefault: VaultLimits = {
-  inFlightBytesMax: 24 * 1024 * 1024,
+  inFlightBytesMax: 16 * 1024 * 1024,
   groupBytesMax: 8 * 1024 * 1024,
   groupRecordsMax: 4096,
   lazyBytesMax: 4 * 1024 * 1024,
