@@ -110,10 +110,34 @@ test('a first start prints a link that works once', async () => {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ secret, user: 'admin', password: 'good password' }),
     });
+  const pageIn = async (page: string, language: string): Promise<string> =>
+    (await fetch(`${server.url}${page}`, { headers: { 'accept-language': language } })).text();
+  assert.match(await pageIn('/setup', 'zh-CN,zh;q=0.9,en;q=0.8'), /<html lang="zh-CN">[\s\S]*设置首个用户/);
+  assert.match(await pageIn('/setup?lang=en', 'zh-CN'), /<html lang="en">[\s\S]*Set up the first user/);
+  assert.match(await pageIn('/', 'fr, en;q=0.5, zh;q=0.7'), /<html lang="zh-CN">[\s\S]*尚无用户/);
+  assert.match(await pageIn('/', ''), /No user yet/);
   assert.equal((await post('wrong')).status, 403);
-  assert.equal((await post(link?.[1] ?? '')).status, 201);
+  const both = await Promise.all([post(link?.[1] ?? ''), post(link?.[1] ?? '')]);
+  assert.deepEqual(both.map((answer) => answer.status).sort(), [201, 403]);
+  assert.doesNotMatch(await pageIn('/', ''), /No user yet/);
+  assert.match(await pageIn('/setup', 'zh'), /设置已完成/);
   assert.equal((await post(link?.[1] ?? '')).status, 403);
   assert.equal((await fetch(`${server.url}/api/status`, { headers: basic('good password') })).status, 200);
+  assert.equal(await server.stop(), 0);
+});
+
+test('the link of a first start ends with the first user, also one made by command', async () => {
+  const stele = newArchive();
+  const server = await stele.serve();
+  const secret = /#(\S+)/.exec(server.out)?.[1];
+  await stele.done('user', 'add', 'admin');
+  const late = await fetch(`${server.url}/api/setup`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ secret, user: 'second', password: 'good password' }),
+  });
+  assert.equal(late.status, 403);
+  assert.equal((await stele.done('user', 'list')).out, 'admin  admin\n');
   assert.equal(await server.stop(), 0);
 });
 

@@ -11,7 +11,7 @@ import { ArchiveError, type Clock, type Random, sha256, utf8Bytes } from '../../
 import { errorAnswer } from './http-status.ts';
 import { metricsText } from './metrics.ts';
 import { openApi } from './openapi.ts';
-import { homePage, policyOf, setupPage } from './pages.ts';
+import { homePage, type Language, languageOf, policyOf, setupOverPage, setupPage } from './pages.ts';
 
 export type ConsoleOptions = {
   /** The archive now; throws BUSY while it is being made again. */
@@ -141,9 +141,10 @@ function addRoutes(server: FastifyInstance, options: ConsoleOptions): void {
   server.get('/metrics', async (_request, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(metricsText(await status())),
   );
-  server.get('/', async (_request, reply) => {
+  server.get('/', async (request, reply) => {
     const { health } = await status();
-    return sendPage(reply, options, (nonce) => homePage(nonce, { health, version: options.version }));
+    const facts = { health, version: options.version, hasUser: (await secretOf(options)) === undefined };
+    return sendPage(request, reply, options, (nonce, language) => homePage(nonce, language, facts));
   });
   server.get('/api/openapi.json', async (_request, reply) => reply.send(openApi(options.version)));
   server.get('/api/status', async (request, reply) => {
@@ -153,12 +154,15 @@ function addRoutes(server: FastifyInstance, options: ConsoleOptions): void {
     );
     return reply.type('application/json; charset=utf-8').send(text);
   });
-  server.get('/setup', async (_request, reply) => {
-    if (options.setupSecret() === undefined) throw new ArchiveError('NOT_FOUND', 'the set-up is done');
-    return sendPage(reply, options, setupPage);
+  server.get('/setup', async (request, reply) => {
+    if ((await secretOf(options)) !== undefined) return sendPage(request, reply, options, setupPage);
+    return sendPage(request, reply.code(404), options, setupOverPage);
   });
+  let settingUp: Promise<void> = Promise.resolve();
   server.post('/api/setup', async (request, reply) => {
-    await setUp(request.body, options);
+    // One after another: of two who hold the link, one is the first user.
+    settingUp = settingUp.catch(() => undefined).then(() => setUp(request.body, options));
+    await settingUp;
     return reply.code(201).send({ done: true });
   });
 }
@@ -194,9 +198,28 @@ function refuse(reply: FastifyReply): FastifyReply {
     .send(errorAnswer(error).body);
 }
 
-function sendPage(reply: FastifyReply, options: ConsoleOptions, make: (nonce: string) => string): FastifyReply {
+function sendPage(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: ConsoleOptions,
+  make: (nonce: string, language: Language) => string,
+): FastifyReply {
   const nonce = Buffer.from(options.random.bytes(18)).toString('base64');
-  return reply.header('content-security-policy', policyOf(nonce)).type('text/html; charset=utf-8').send(make(nonce));
+  const { lang } = request.query as { lang?: unknown };
+  const language = languageOf(lang, request.headers['accept-language']);
+  return reply
+    .header('content-security-policy', policyOf(nonce))
+    .header('vary', 'accept-language')
+    .type('text/html; charset=utf-8')
+    .send(make(nonce, language));
+}
+
+/** The set-up ends with the first user, however that came about. */
+async function secretOf(options: ConsoleOptions): Promise<string | undefined> {
+  const secret = options.setupSecret();
+  if (secret === undefined || !(await options.archive().accounts.hasUsers())) return secret;
+  await options.onSetUp();
+  return undefined;
 }
 
 async function setUp(body: unknown, options: ConsoleOptions): Promise<void> {
@@ -204,7 +227,7 @@ async function setUp(body: unknown, options: ConsoleOptions): Promise<void> {
   if (typeof secret !== 'string' || typeof user !== 'string' || typeof password !== 'string') {
     throw new ArchiveError('ARGUMENT_INVALID', 'the set-up takes secret, user and password');
   }
-  const expected = options.setupSecret();
+  const expected = await secretOf(options);
   const same = expected !== undefined && timingSafeEqual(sha256(utf8Bytes(secret)), sha256(utf8Bytes(expected)));
   if (!same)
     throw new ArchiveError('ACCESS_DENIED', 'the set-up link is another, or was used already', {
