@@ -10,7 +10,7 @@ import { type Running, type StartOptions, start } from '../src/app/running.ts';
 import { settingsOf } from '../src/app/settings.ts';
 import type { StoredInstance, StoreInstance } from '../src/archive/index.ts';
 import { defaultTenant, isArchiveError, SeededRandom } from '../src/base/index.ts';
-import { Part10Reader, tags } from '../src/dicom/index.ts';
+import { DataSetReader, encodeFrame, Part10Reader, tags, transferSyntaxOf } from '../src/dicom/index.ts';
 import {
   elementBytes,
   explicitLittleEndian,
@@ -327,5 +327,57 @@ test('a study that somebody hides is shown no more, nor what comes of it again; 
   );
   const again = running.archive.instances.hide({ tenant: defaultTenant, study, reason: 'deleted' });
   await assert.rejects(again, (error) => isArchiveError(error, 'NOT_FOUND'));
+  await running.close();
+});
+
+test('compressed pixels leave uncompressed for who takes nothing else, sample for sample', async () => {
+  const running = await house()();
+  const jpegLs = '1.2.840.10008.1.2.4.80';
+  const shape = {
+    rows: 64,
+    columns: 48,
+    samplesPerPixel: 1,
+    bitsAllocated: 16,
+    bitsStored: 12,
+    highBit: 11,
+    pixelRepresentation: 0 as const,
+    photometricInterpretation: 'MONOCHROME2',
+  };
+  const frames = [1, 2].map((seed) => {
+    const samples = Uint16Array.from({ length: 64 * 48 }, (_, index) => (index * seed + (index >> 4)) & 0xfff);
+    return new Uint8Array(samples.buffer);
+  });
+  const items = frames.map((bytes) => encodeFrame({ shape, bytes: bytes.slice() }, jpegLs)?.bytes ?? new Uint8Array(0));
+  const item = (bytes: Uint8Array): Uint8Array => {
+    const even = Buffer.concat([bytes, new Uint8Array(bytes.byteLength % 2)]);
+    const head = Buffer.from([0xfe, 0xff, 0x00, 0xe0, 0, 0, 0, 0]);
+    head.writeUInt32LE(even.byteLength, 4);
+    return Buffer.concat([head, even]);
+  };
+  const pixels = Buffer.concat([
+    makeInstance({ study, rows: 64, columns: 48, frames: 2, pixels: null }),
+    Buffer.from([0xe0, 0x7f, 0x10, 0x00, 0x4f, 0x42, 0, 0, 0xff, 0xff, 0xff, 0xff]),
+    item(new Uint8Array(0)),
+    ...items.map(item),
+    Buffer.from([0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0]),
+  ]);
+  const stored = await store(running, pixels, { syntax: jpegLs });
+  const { instances } = running.archive;
+  const found = { id: stored.id, syntaxUid: jpegLs };
+  const asIs = await instances.output(found, [implicitLittleEndian, jpegLs]);
+  assert.equal(asIs.syntax, jpegLs, 'the stored form comes first');
+  for (const syntax of [explicitLittleEndian, implicitLittleEndian]) {
+    const output = await instances.output(found, [syntax]);
+    const bytes = Buffer.concat(await Array.fromAsync(output.pieces));
+    const reader = new DataSetReader({ syntax: transferSyntaxOf(output.syntax) });
+    reader.push(bytes);
+    const dataSet = reader.finish();
+    assert.equal(dataSet.number(tags.BitsStored), 12);
+    const at = reader.pixels?.valueOffset ?? 0;
+    assert.ok(bytes.subarray(at, at + 2 * 64 * 48 * 2).equals(Buffer.concat(frames)), syntax);
+  }
+  await assert.rejects(instances.output(found, ['1.2.840.10008.1.2.4.90']), (error) =>
+    isArchiveError(error, 'DICOM_UNSUPPORTED'),
+  );
   await running.close();
 });

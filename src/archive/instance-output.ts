@@ -6,7 +6,8 @@
 
 import { ArchiveError } from '../base/index.ts';
 import type { FoundInstance, ObjectRow } from '../catalog/index.ts';
-import { DataSetReader, isPlainTranscoding, streamDataSet, transferSyntaxOf } from '../dicom/index.ts';
+import { DataSetReader, isPlainTranscoding, type PixelPool, streamDataSet, transferSyntaxOf } from '../dicom/index.ts';
+import { decodeInstance, isDecodable } from './instance-decode.ts';
 
 export type InstanceOutput = {
   readonly syntax: string;
@@ -15,13 +16,18 @@ export type InstanceOutput = {
   readonly pieces: AsyncIterable<Uint8Array>;
 };
 
+/** What compressed pixels are decoded into: the three that every other archive takes. */
+const uncompressed: ReadonlySet<string> = new Set(['1.2.840.10008.1.2.1', '1.2.840.10008.1.2', '1.2.840.10008.1.2.2']);
+
 export type ReadStored = (from: number, to: number) => AsyncIterable<Uint8Array>;
 
 /** The syntax in which an instance would leave, the first of `takes` that it can leave in; undefined when there is none. */
 export function syntaxFor(instance: Pick<FoundInstance, 'syntaxUid'>, takes: readonly string[]): string | undefined {
   if (takes.includes(instance.syntaxUid)) return instance.syntaxUid;
   const stored = transferSyntaxOf(instance.syntaxUid);
-  return takes.find((syntax) => isPlainTranscoding(stored, transferSyntaxOf(syntax)));
+  const plain = takes.find((syntax) => isPlainTranscoding(stored, transferSyntaxOf(syntax)));
+  if (plain !== undefined || !stored.encapsulated || !isDecodable(instance.syntaxUid)) return plain;
+  return takes.find((syntax) => uncompressed.has(syntax));
 }
 
 /** DICOM_UNSUPPORTED when it can leave in none of the syntaxes. */
@@ -29,8 +35,9 @@ export async function outputInstance(
   instance: Pick<FoundInstance, 'syntaxUid'>,
   row: ObjectRow,
   takes: readonly string[],
-  read: ReadStored,
+  parts: { readonly read: ReadStored; readonly pool: PixelPool },
 ): Promise<InstanceOutput> {
+  const { read } = parts;
   const syntax = syntaxFor(instance, takes);
   if (syntax === undefined)
     throw new ArchiveError(
@@ -41,6 +48,10 @@ export async function outputInstance(
   const reader = new DataSetReader({ syntax: transferSyntaxOf(instance.syntaxUid) });
   for await (const piece of read(0, row.sizeBytes)) reader.push(piece);
   const dataSet = reader.finish();
+  if (transferSyntaxOf(instance.syntaxUid).encapsulated) {
+    const pieces = await decodeInstance(dataSet, instance.syntaxUid, syntax, parts);
+    return { syntax, sizeBytes: undefined, pieces };
+  }
   const pieces = streamDataSet(dataSet, transferSyntaxOf(syntax), (bulk) =>
     read(bulk.offset, bulk.offset + bulk.sizeBytes),
   );

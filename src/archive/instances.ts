@@ -19,7 +19,7 @@ import {
   utf8Bytes,
 } from '../base/index.ts';
 import type { Catalog, FoundInstance, InstanceClaim, ObjectRow } from '../catalog/index.ts';
-import { type DataSet, DataSetReader, transferSyntaxOf } from '../dicom/index.ts';
+import { type DataSet, DataSetReader, PixelPool, transferSyntaxOf } from '../dicom/index.ts';
 import {
   type AboutInstance,
   encodeEvent,
@@ -89,6 +89,8 @@ export class Instances {
   readonly #groups = new FamilyTurns();
   readonly #uids = new FamilyTurns();
   readonly #quarantine: Quarantine;
+  /** Has no thread until something is decoded, and keeps no process alive. */
+  readonly #pixels: PixelPool;
   readonly #said = new SaidAbout();
   readonly #recentGroups = new Map<string, KeyGroup>();
 
@@ -98,6 +100,7 @@ export class Instances {
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#quarantine = new Quarantine(parts);
+    this.#pixels = new PixelPool({ clock: parts.clock });
   }
 
   /**
@@ -318,7 +321,8 @@ export class Instances {
    */
   async output(instance: Pick<FoundInstance, 'id' | 'syntaxUid'>, takes: readonly string[]): Promise<InstanceOutput> {
     const row = await this.object(instance);
-    return outputInstance(instance, row, takes, (from, to) => this.read(row, from, to));
+    const read = (from: number, to: number): AsyncIterable<Uint8Array> => this.read(row, from, to);
+    return outputInstance(instance, row, takes, { read, pool: this.#pixels });
   }
 
   /** The header: everything before the pixel data. Values of 64 KiB and more are named and not read. */
