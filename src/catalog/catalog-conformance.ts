@@ -438,6 +438,23 @@ export function catalogConformance(label: string, openEmpty: OpenEmpty): void {
     assert.deepEqual(await catalog.site.settings.get('s'), { value: 1 });
   });
 
+  it('rows of a site table are gone through by the beginning of their keys, over any number of pages', async (catalog) => {
+    const keys = Array.from({ length: 1203 }, (_, index) => `${index % 3 === 0 ? 'A' : 'a_'}/${index}`);
+    const changes = keys.map((key, index): CatalogChange => {
+      return { kind: 'site', version: versionAt(index + 1), table: 'trial', key, row: { index } };
+    });
+    await catalog.applyBatch(changes, []);
+    const table = catalog.site.table('trial', (row) => row['index']);
+    const found = async (prefix?: string): Promise<string[]> =>
+      (await Array.fromAsync(table.each(prefix))).map((each) => each.key);
+    const sorted = keys.toSorted();
+    assert.deepEqual(await found(), sorted);
+    for (const prefix of ['A/', 'a_/', 'a_/12', 'b']) {
+      const wanted = sorted.filter((key) => key.startsWith(prefix));
+      assert.deepEqual(await found(prefix), wanted);
+    }
+  });
+
   it('buckets and exports are listed', async (catalog) => {
     const made = { kind: 'bucket', tenant, createdMs: 5, meta: { versioning: true } } as const;
     await catalog.applyBatch(

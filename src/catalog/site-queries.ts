@@ -35,6 +35,7 @@ export type ExportRow = { readonly number: bigint; readonly generation: bigint; 
 
 /** Rows listed in one call: site tables are small, and a larger one is a mistake to be seen. */
 export const siteRowsMax = 10_000;
+const siteRowsPage = 500;
 
 /** Reads one site table. `parse` gives undefined for a row it does not understand. */
 export class SiteTable<Row> {
@@ -69,6 +70,20 @@ export class SiteTable<Row> {
       throw new ArchiveError('LIMIT_EXCEEDED', `the site table ${this.#name} has more than ${siteRowsMax} rows`);
     }
     return found.map(({ key, body }) => ({ key, row: this.#rowOf(body) }));
+  }
+
+  /** Rows whose keys begin with a text and go on, in the order of their keys, page by page: for tables that may grow beyond a list. */
+  async *each(prefix = ''): AsyncGenerator<{ key: string; row: Row }> {
+    const statement = `SELECT key, body FROM site_rows WHERE name = ? AND key > ? AND body IS NOT NULL ORDER BY key LIMIT ?`;
+    for (let after = textValue(prefix); ; ) {
+      const found = await this.#sql.all<{ key: string; body: string }>(statement, [this.#name, after, siteRowsPage]);
+      for (const { key, body } of found) {
+        if (!key.startsWith(prefix)) return;
+        yield { key, row: this.#rowOf(body) };
+        after = key;
+      }
+      if (found.length < siteRowsPage) return;
+    }
   }
 }
 
