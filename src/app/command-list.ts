@@ -2,6 +2,15 @@
 
 import type { Command } from './command.ts';
 import { aeList, aeRefused, aeRemove, aeSet } from './commands/entities.ts';
+import {
+  forwardDrop,
+  forwardLedger,
+  forwardList,
+  forwardQueue,
+  forwardRemove,
+  forwardRetry,
+  forwardSet,
+} from './commands/forwarding.ts';
 import { get } from './commands/get.ts';
 import { configCheck, diskAdd, diskList, diskRetire, version } from './commands/house.ts';
 import { keysExport, keysImport, keysShred, keysStatus } from './commands/keys.ts';
@@ -44,6 +53,13 @@ export const commands: readonly Command[] = [
   aeSet,
   aeRemove,
   aeRefused,
+  forwardSet,
+  forwardList,
+  forwardRemove,
+  forwardQueue,
+  forwardLedger,
+  forwardRetry,
+  forwardDrop,
   configCheck,
   version,
 ];

@@ -12,6 +12,7 @@ import {
   Archive,
   archiveMigrations,
   Commitments,
+  Forwarding,
   Instances,
   KeyKeeper,
   Objects,
@@ -181,7 +182,14 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
 
   const objects = new Objects({ vault, catalog, clock, random });
   const accounts = new Accounts({ vault, catalog, clock, random });
-  const instances = new Instances({ vault, catalog, clock, random });
+  const forwarding = new Forwarding({ catalog, accounts, clock });
+  const instances = new Instances({
+    vault,
+    catalog,
+    clock,
+    random,
+    onStored: (stored, how) => forwarding.note(stored, how),
+  });
   const entities = new ApplicationEntities({ accounts, catalog, sql, clock });
   const commitments = new Commitments({ vault, catalog, accounts, clock, copies: settings.copies });
   const keys = new KeyKeeper({ live, vault, catalog, clock, random, mayShred: async () => undefined });
@@ -216,6 +224,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     studies: new Studies(catalog, (instance) => instances.header(instance)),
     entities,
     commitments,
+    forwarding,
     accounts,
     keys,
     clock,

@@ -13,6 +13,7 @@ import type { Accounts } from './accounts.ts';
 import type { ApplicationEntities } from './application-entities.ts';
 import type { Applier } from './applier.ts';
 import type { Commitments } from './commitments.ts';
+import type { Forwarding } from './forwarding.ts';
 import type { Instances } from './instances.ts';
 import type { KeyKeeper, KeyStatus } from './key-keeper.ts';
 import type { Objects } from './objects.ts';
@@ -46,6 +47,7 @@ export type ArchiveParts = {
   readonly studies: Studies;
   readonly entities: ApplicationEntities;
   readonly commitments: Commitments;
+  readonly forwarding: Forwarding;
   readonly accounts: Accounts;
   readonly keys: KeyKeeper;
   readonly clock: Clock;
@@ -135,6 +137,7 @@ export class Archive {
   readonly studies: Studies;
   readonly entities: ApplicationEntities;
   readonly commitments: Commitments;
+  readonly forwarding: Forwarding;
   readonly accounts: Accounts;
   readonly keys: KeyKeeper;
   readonly #parts: ArchiveParts;
@@ -146,6 +149,7 @@ export class Archive {
     this.studies = parts.studies;
     this.entities = parts.entities;
     this.commitments = parts.commitments;
+    this.forwarding = parts.forwarding;
     this.accounts = parts.accounts;
     this.keys = parts.keys;
     this.#parts = parts;

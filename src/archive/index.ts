@@ -25,6 +25,10 @@ export type {
 export { Archive } from './archive.ts';
 export type { Commitment, CommitmentItem, JudgedItem, Verdict } from './commitments.ts';
 export { Commitments, commitmentItemsMax } from './commitments.ts';
+export type { Forward, Holding } from './forward-rows.ts';
+export type { ForwardRule } from './forward-rules.ts';
+export { hoursOf, quietSecondsDefault } from './forward-rules.ts';
+export { Forwarding } from './forwarding.ts';
 export type { InstanceOutput } from './instance-output.ts';
 export { syntaxFor } from './instance-output.ts';
 export type { HideInstances, StoredInstance, StoreInstance } from './instances.ts';

@@ -81,6 +81,9 @@ export type StoredInstance = {
   readonly oddities: readonly string[];
 };
 
+/** Told of each instance that is stored or was there already, before its sender is; what it throws makes the store fail, which is safe to repeat. */
+export type OnStored = (stored: StoredInstance, options: StoreInstance) => Promise<void>;
+
 export class Instances {
   readonly #vault: Vault;
   readonly #catalog: Catalog;
@@ -93,14 +96,16 @@ export class Instances {
   readonly #pixels: PixelPool;
   readonly #said = new SaidAbout();
   readonly #recentGroups = new Map<string, KeyGroup>();
+  readonly #onStored: OnStored;
 
-  constructor(parts: { vault: Vault; catalog: Catalog; clock: Clock; random: Random }) {
+  constructor(parts: { vault: Vault; catalog: Catalog; clock: Clock; random: Random; onStored: OnStored }) {
     this.#vault = parts.vault;
     this.#catalog = parts.catalog;
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#quarantine = new Quarantine(parts);
     this.#pixels = new PixelPool({ clock: parts.clock });
+    this.#onStored = parts.onStored;
   }
 
   /**
@@ -114,7 +119,9 @@ export class Instances {
       const held: Uint8Array[] = [];
       const coming = { reader, held, pieces };
       await this.#readIdentity(options, coming);
-      return await this.#inTurn(options, coming);
+      const stored = await this.#inTurn(options, coming);
+      await this.#onStored(stored, options);
+      return stored;
     } finally {
       await pieces.return(undefined);
     }

@@ -22,6 +22,7 @@ import {
 } from '../../dicom/index.ts';
 import { CommitmentReports } from './commitment-service.ts';
 import { answerFind } from './find-service.ts';
+import { ForwardingSender } from './forwarding-service.ts';
 import { answerGet, answerMove } from './retrieve-service.ts';
 import type { Served } from './served.ts';
 import { queryClass, servedClasses, storageCommitment, verification } from './sop-classes.ts';
@@ -54,12 +55,20 @@ const stopMsMax = 5000;
 /** DATA_LOCKED when the port is taken. */
 export async function openDimse(options: DimseOptions): Promise<DimseDoor> {
   const admitted = new WeakMap<IncomingRequest, { entity: ApplicationEntity; tenant: TenantId }>();
+  const { archive, title, tlsClient, clock } = options;
   const reports = new CommitmentReports({
-    archive: options.archive,
-    title: options.title,
-    tlsClient: options.tlsClient,
-    clock: options.clock,
+    archive,
+    title,
+    tlsClient,
+    clock,
     onFault: (error) => options.onFault('storage commitment', error),
+  });
+  const sender = new ForwardingSender({
+    archive,
+    title,
+    tlsClient,
+    clock,
+    onFault: (error) => options.onFault('forwarding', error),
   });
   const listen = (port: number, tls: TlsServerOptions | undefined): Promise<AssociationServer> =>
     listenAssociations({
@@ -76,7 +85,7 @@ export async function openDimse(options: DimseOptions): Promise<DimseDoor> {
     });
   const servers: AssociationServer[] = [];
   const close = async (): Promise<void> => {
-    await Promise.all([...servers.map((server) => server.close(stopMsMax)), reports.close()]);
+    await Promise.all([...servers.map((server) => server.close(stopMsMax)), reports.close(), sender.close()]);
   };
   try {
     const plain = await listen(options.port, undefined);

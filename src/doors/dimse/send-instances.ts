@@ -25,6 +25,8 @@ export type Sending = {
   readonly isStopped: () => boolean;
   readonly beforeEach?: () => Promise<void>;
   readonly onSent: (instance: SentInstance, status: number | undefined) => void;
+  /** Told of each association of our own, with what was wrong when it could not be opened. */
+  readonly onOpen?: (error: ArchiveError | undefined) => void;
 };
 
 /** Opens as many associations as the contexts take. Never throws for what a peer does: `onSent` tells. */
@@ -62,9 +64,11 @@ export async function sendToEntity(
       });
     } catch (error) {
       if (!(error instanceof ArchiveError)) throw error;
+      sending.onOpen?.(error);
       for (const each of mine) sending.onSent(each, undefined);
       continue;
     }
+    sending.onOpen?.(undefined);
     try {
       await sendOver(association, { ...sending, instances: mine });
       await association.release();
