@@ -183,6 +183,7 @@ export class AppendQueue {
     this.#closed = true;
     this.#start();
     await this.#idle();
+    for (const image of this.#images.splice(0)) image.giveBack();
     return this.#pack;
   }
 
