@@ -98,11 +98,28 @@ test('a search that cannot be is refused', async () => {
     'application/json',
   );
   assert.equal((await house.get('/nothing')).status, 404);
-  const removed = await fetch(`${house.root}/studies/${study}`, {
-    method: 'DELETE',
-    headers: { authorization },
-  });
+  const removed = await fetch(`${house.root}/studies`, { method: 'DELETE', headers: { authorization } });
   assert.equal(removed.status, 405);
+});
+
+test('a deleted instance or study is shown no more, and what was never there cannot be deleted', async () => {
+  const other = await openWebHouse();
+  try {
+    for (const number of [1, 2]) await other.store(makeInstance({ study, number }));
+    const remove = async (path: string): Promise<number> => {
+      const answer = await fetch(`${other.root}${path}`, { method: 'DELETE', headers: { authorization } });
+      return answer.status;
+    };
+    const count = async (): Promise<number> => ((await (await other.get('/instances')).json()) as unknown[]).length;
+    assert.equal(await remove(`/studies/${study}/series/${study}.1/instances/${study}.1.2`), 204);
+    assert.equal(await count(), 1);
+    assert.equal(await remove(`/studies/${study}`), 204);
+    assert.equal(await count(), 0);
+    assert.equal((await other.get(`/studies/${study}/metadata`)).status, 404);
+    assert.equal(await remove(`/studies/${study}`), 404);
+  } finally {
+    await other.close();
+  }
 });
 
 test('a search is cut by the limit of the server with a warning, and not silently', async () => {

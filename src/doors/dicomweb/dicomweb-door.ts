@@ -7,8 +7,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Archive } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type Random, tenantId } from '../../base/index.ts';
-import { answerBulkData } from './bulk-service.ts';
 import { PixelPool } from '../../dicom/index.ts';
+import { answerBulkData } from './bulk-service.ts';
 import { corsOf } from './cors.ts';
 import type { Exchange } from './exchange.ts';
 import { answerFrames } from './frames-service.ts';
@@ -17,6 +17,7 @@ import { parseAccept } from './media-type.ts';
 import { MetadataCache } from './metadata-cache.ts';
 import { answerMetadata } from './metadata-service.ts';
 import { answerPictures } from './picture-service.ts';
+import { answerReject } from './reject-service.ts';
 import { Reply } from './reply.ts';
 import { answerRetrieve } from './retrieve-service.ts';
 import { type Place, parseRoute, type Route } from './routes.ts';
@@ -139,6 +140,7 @@ async function answerRoute(exchange: Exchange, route: Route, options: DicomWebOp
   const storesTo = storePlaceOf(route);
   if (method === 'POST' && storesTo !== undefined)
     return answerStore(exchange, storesTo, (error) => options.onFault('dicomweb store', error));
+  if (method === 'DELETE' && route.kind === 'retrieve') return answerReject(exchange, route.place);
   if (method !== 'GET' && method !== 'HEAD')
     throw new HttpProblem(405, 'this is not done to such a resource', {
       allow: storesTo === undefined ? 'GET, HEAD' : 'GET, HEAD, POST',

@@ -8,7 +8,7 @@ import { transferSyntaxOf } from '../../dicom/index.ts';
 import { answeredUnchanged, sendBytes, weakTagHeaders } from './conditional.ts';
 import { type Exchange, type Instance, urlOf } from './exchange.ts';
 import { findInstance, stampOf } from './found-instances.ts';
-import { frameFormFor, type FrameForm } from './frame-forms.ts';
+import { type FrameForm, frameFormFor } from './frame-forms.ts';
 import { encapsulatedFrames, type FramePlace, frameShapeOf } from './frame-places.ts';
 import { type LittleEndianSource, littleEndianSource } from './little-endian-source.ts';
 import { MultipartWriter } from './multipart-writer.ts';

@@ -2,8 +2,8 @@
 //
 // Invariants: what was found first is on its way while the rest is being found; pieces that go out are neither tiny nor large.
 
-import { createGzip, gzip } from 'node:zlib';
 import type { IncomingMessage } from 'node:http';
+import { createGzip, gzip } from 'node:zlib';
 import { HttpProblem } from './http-problem.ts';
 import { type MediaRange, takesType } from './media-type.ts';
 import type { Reply } from './reply.ts';
