@@ -19,6 +19,7 @@ import { echo, find, send } from './commands/peers.ts';
 import { tokenCreate, tokenList, tokenRevoke, userAdd, userList, userPassword } from './commands/people.ts';
 import { put } from './commands/put.ts';
 import { rebuild, repair, settle, status, verify } from './commands/status.ts';
+import { steps } from './commands/steps.ts';
 import { serveCommand } from './serve.ts';
 
 export const commands: readonly Command[] = [
@@ -60,6 +61,7 @@ export const commands: readonly Command[] = [
   forwardLedger,
   forwardRetry,
   forwardDrop,
+  steps,
   configCheck,
   version,
 ];

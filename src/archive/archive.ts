@@ -17,6 +17,7 @@ import type { Forwarding } from './forwarding.ts';
 import type { Instances } from './instances.ts';
 import type { KeyKeeper, KeyStatus } from './key-keeper.ts';
 import type { Objects } from './objects.ts';
+import type { ProcedureSteps } from './procedure-steps.ts';
 import type { Studies } from './studies.ts';
 
 export type DiskNote = {
@@ -48,6 +49,7 @@ export type ArchiveParts = {
   readonly entities: ApplicationEntities;
   readonly commitments: Commitments;
   readonly forwarding: Forwarding;
+  readonly steps: ProcedureSteps;
   readonly accounts: Accounts;
   readonly keys: KeyKeeper;
   readonly clock: Clock;
@@ -138,6 +140,7 @@ export class Archive {
   readonly entities: ApplicationEntities;
   readonly commitments: Commitments;
   readonly forwarding: Forwarding;
+  readonly steps: ProcedureSteps;
   readonly accounts: Accounts;
   readonly keys: KeyKeeper;
   readonly #parts: ArchiveParts;
@@ -150,6 +153,7 @@ export class Archive {
     this.entities = parts.entities;
     this.commitments = parts.commitments;
     this.forwarding = parts.forwarding;
+    this.steps = parts.steps;
     this.accounts = parts.accounts;
     this.keys = parts.keys;
     this.#parts = parts;

@@ -22,6 +22,7 @@ import {
 } from './forward-rows.ts';
 import { checkRule, type ForwardRule, rowOfRule, ruleOfRow, takesSeries } from './forward-rules.ts';
 import type { StoredInstance, StoreInstance } from './instances.ts';
+import { KeyTurns } from './key-turns.ts';
 
 /** What there is to send of a study, in the order of ids. */
 export type ForwardPlan = {
@@ -68,7 +69,8 @@ export class Forwarding {
   readonly #decided = new Map<string, Promise<readonly Taker[]>>();
   readonly #waiting = new Map<string, Waiting>();
   readonly #paused = new Map<string, number>();
-  readonly #turns = new Map<string, Promise<unknown>>();
+  /** By study and destination. */
+  readonly #turns = new KeyTurns();
   #sleepsUntilMs = Number.POSITIVE_INFINITY;
   #woken = Promise.withResolvers<void>();
 
@@ -126,7 +128,7 @@ export class Forwarding {
       const name = { to: taker.to, tenant, study };
       const waiting = this.#waiting.get(forwardKey(name));
       if (waiting?.series.has(series) === true) this.#arrived(waiting, taker);
-      else await this.#inTurn(name, () => this.#queue(name, series, taker));
+      else await this.#turns.inTurn(forwardKey(name), () => this.#queue(name, series, taker));
     }
   }
 
@@ -273,7 +275,7 @@ export class Forwarding {
    */
   async sent(plan: ForwardPlan, took: ReadonlySet<string>, error?: string): Promise<Forward | undefined> {
     const { forward } = plan;
-    return this.#inTurn(forward, async () => {
+    return this.#turns.inTurn(forwardKey(forward), async () => {
       // From here on whatever is stored waits for this turn, and was seen below or comes after it.
       this.#waiting.delete(forwardKey(forward));
       const nowMs = Math.floor(this.#clock.nowMs());
@@ -327,7 +329,7 @@ export class Forwarding {
     let count = 0;
     for await (const listed of this.queue()) {
       if (to !== undefined && listed.to !== to) continue;
-      await this.#inTurn(listed, async () => {
+      await this.#turns.inTurn(forwardKey(listed), async () => {
         const row = await this.#queueTable.get(forwardKey(listed));
         if (row === undefined) return;
         count += 1;
@@ -344,18 +346,6 @@ export class Forwarding {
 
   #write(forward: Forward): Promise<void> {
     return this.#accounts.write([{ table: queueTable, key: forwardKey(forward), row: rowOfForward(forward) }]);
-  }
-
-  /** One at a time for a study and a destination. */
-  async #inTurn<T>(name: ForwardName, work: () => Promise<T>): Promise<T> {
-    const key = forwardKey(name);
-    const mine = (this.#turns.get(key) ?? Promise.resolve()).then(work, work);
-    this.#turns.set(key, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#turns.get(key) === mine) this.#turns.delete(key);
-    }
   }
 }
 

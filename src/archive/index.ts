@@ -37,6 +37,8 @@ export type { ExportFacts, KeyStatus, MayShred } from './key-keeper.ts';
 export { KeyKeeper, writeKeyring } from './key-keeper.ts';
 export type { ObjectName, PutOptions, PutResult, ReadRange } from './objects.ts';
 export { checkName, ingestHints, keyBytesMax, Objects } from './objects.ts';
+export type { PerformedSeries, ProcedureStep, StepState } from './procedure-steps.ts';
+export { ProcedureSteps, stepSeriesMax, stepStates } from './procedure-steps.ts';
 export type { Fact } from './project.ts';
 export { familyOf, project, projectVersion } from './project.ts';
 export type { Query, QueryKey } from './query.ts';

@@ -23,9 +23,10 @@ import {
 import { CommitmentReports } from './commitment-service.ts';
 import { answerFind } from './find-service.ts';
 import { ForwardingSender } from './forwarding-service.ts';
+import { answerStep } from './procedure-step-service.ts';
 import { answerGet, answerMove } from './retrieve-service.ts';
 import type { Served } from './served.ts';
-import { queryClass, servedClasses, storageCommitment, verification } from './sop-classes.ts';
+import { performedStep, queryClass, servedClasses, storageCommitment, verification } from './sop-classes.ts';
 import { answerStore } from './store-service.ts';
 
 export type DimseOptions = {
@@ -169,6 +170,8 @@ async function answer(
     return may('retrieve') ? answerGet(message, served, fault('C-GET')) : refuse(message);
   if (message.kind === 'N-ACTION' && abstractSyntax === storageCommitment)
     return may('commit') ? reports.take(message, served) : refuse(message);
+  if ((message.kind === 'N-CREATE' || message.kind === 'N-SET') && abstractSyntax === performedStep)
+    return may('report') ? answerStep(message, served, fault(message.kind)) : refuse(message);
   return message.respond({ status: dimseStatus.unrecognizedOperation });
 }
 

@@ -2,6 +2,7 @@
 
 export const verification = '1.2.840.10008.1.1';
 export const storageCommitment = '1.2.840.10008.1.20.1';
+export const performedStep = '1.2.840.10008.3.1.2.3.3';
 export const storageCommitmentInstance = '1.2.840.10008.1.20.1.1';
 
 export type QueryRoot = 'patient' | 'study' | 'patient-study';
@@ -30,4 +31,9 @@ export function queryClass(uid: string): { readonly root: QueryRoot; readonly op
   return queryClasses.get(uid);
 }
 
-export const servedClasses: ReadonlySet<string> = new Set([verification, storageCommitment, ...queryClasses.keys()]);
+export const servedClasses: ReadonlySet<string> = new Set([
+  verification,
+  storageCommitment,
+  performedStep,
+  ...queryClasses.keys(),
+]);

@@ -1,0 +1,126 @@
+/* Performed procedure steps, as a modality tells them: over an association with our own requestor, and as a person lists them. */
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { start } from '../src/app/running.ts';
+import { settingsOf } from '../src/app/settings.ts';
+import { entityRights, plainEntity } from '../src/archive/index.ts';
+import { defaultTenant, systemClock } from '../src/base/index.ts';
+import {
+  type Association,
+  DataSet,
+  encodeDataSet,
+  nCreate,
+  nSet,
+  openAssociation,
+  tags,
+  transferSyntaxOf,
+} from '../src/dicom/index.ts';
+import { openDimse } from '../src/doors/dimse/index.ts';
+import { explicitLittleEndian, makeInstance } from './support/made-instance.ts';
+import { Stele } from './support/stele.ts';
+
+const performedStep = '1.2.840.10008.3.1.2.3.3';
+const study = '1.2.826.0.1.3680043.99.51';
+const stele = new Stele();
+const closing: (() => Promise<void>)[] = [];
+after(async () => {
+  for (const close of closing.reverse()) await close();
+  stele.remove();
+});
+
+type Said = { readonly state?: string; readonly study?: string; readonly series?: Readonly<Record<string, number>> };
+
+function stepBytes(said: Said): Uint8Array {
+  const itemWith = (tag: number, uid: string): DataSet => {
+    const item = new DataSet();
+    item.setString(tag, uid);
+    return item;
+  };
+  const dataSet = new DataSet();
+  dataSet.setString(tags.Modality, 'CT');
+  if (said.state !== undefined) dataSet.setString(tags.PerformedProcedureStepStatus, said.state);
+  if (said.study !== undefined)
+    dataSet.setItems(tags.ScheduledStepAttributesSequence, [itemWith(tags.StudyInstanceUID, said.study)]);
+  if (said.series !== undefined)
+    dataSet.setItems(
+      tags.PerformedSeriesSequence,
+      Object.entries(said.series).map(([uid, count]) => {
+        const item = itemWith(tags.SeriesInstanceUID, uid);
+        const images = Array.from({ length: count }, (_, index) =>
+          itemWith(tags.ReferencedSOPInstanceUID, `${uid}.${index + 1}`),
+        );
+        item.setItems(tags.ReferencedImageSequence, images);
+        return item;
+      }),
+    );
+  return encodeDataSet(dataSet, transferSyntaxOf(explicitLittleEndian));
+}
+
+test('a step is created in progress, changed until it ends, and not after that; what it names is compared with what came', async () => {
+  const settings = settingsOf([{ workers: 1 }], stele.folder);
+  const running = await start({ settings, create: true, say: () => undefined });
+  const faults: unknown[] = [];
+  const door = await openDimse({
+    archive: () => running.archive,
+    host: '127.0.0.1',
+    port: 0,
+    title: 'STELE',
+    tlsClient: {},
+    clock: systemClock,
+    onFault: (_what, error) => faults.push(error),
+  });
+  closing.push(async () => {
+    await door.close();
+    await running.close();
+  });
+  const call = (): Promise<Association> =>
+    openAssociation({
+      host: '127.0.0.1',
+      port: door.port,
+      calling: 'CT1',
+      called: 'STELE',
+      contexts: [{ id: 1, abstractSyntax: performedStep, transferSyntaxes: [explicitLittleEndian] }],
+    });
+  const association = await call();
+  const create = async (sopInstance: string | undefined, said: Said): Promise<number> =>
+    (await nCreate(association, { sopClass: performedStep, sopInstance, data: stepBytes(said) })).status;
+  const set = (sopInstance: string, said: Said): ReturnType<typeof nSet> =>
+    nSet(association, { sopClass: performedStep, sopInstance, data: stepBytes(said) });
+
+  assert.equal(await create('2.25.7', { state: 'COMPLETED', study }), 0x0106, 'it begins in progress');
+  assert.equal(await create('2.25.7', { study }), 0x0120);
+  assert.equal(await create('2.25.7', { state: 'IN PROGRESS' }), 0x0120, 'it is of a study');
+  assert.equal(await create(undefined, { state: 'IN PROGRESS', study }), 0x0117);
+  assert.equal(await create('2.25.7', { state: 'IN PROGRESS', study }), 0);
+  assert.equal(await create('2.25.7', { state: 'IN PROGRESS', study }), 0x0111);
+
+  assert.equal((await set('2.25.8', { state: 'COMPLETED' })).status, 0x0112);
+  assert.equal((await set('2.25.7', { state: 'HALTED' })).status, 0x0106);
+  assert.equal((await set('2.25.7', { series: { [`${study}.1`]: 1 } })).status, 0);
+  assert.equal((await set('2.25.7', { state: 'COMPLETED', series: { [`${study}.1`]: 2 } })).status, 0);
+  const late = await set('2.25.7', { state: 'DISCONTINUED' });
+  assert.deepEqual([late.status, late.command.errorId], [0x0110, 0xa506]);
+  await association.release();
+
+  const [step] = await Array.fromAsync(running.archive.steps.list());
+  assert.deepEqual(
+    [step?.instanceUid, step?.state, step?.station, step?.modality, step?.studies, step?.series],
+    ['2.25.7', 'COMPLETED', 'CT1', 'CT', [study], [{ seriesUid: `${study}.1`, instances: 2 }]],
+  );
+  const may = entityRights.filter((right) => right !== 'report');
+  await running.archive.entities.set({ ...plainEntity('CT1'), may });
+  const refused = await call();
+  const data = stepBytes({ state: 'IN PROGRESS', study });
+  const answer = await nCreate(refused, { sopClass: performedStep, sopInstance: '2.25.9', data });
+  assert.equal(answer.status, 0x0124);
+  await refused.release();
+
+  const options = { tenant: defaultTenant, syntax: explicitLittleEndian };
+  const bytes = (async function* () {
+    yield makeInstance({ study, number: 1 });
+  })();
+  await running.archive.instances.store(options, bytes);
+  for (const close of closing.splice(0)) await close();
+  assert.match((await stele.done('steps', '--open')).out, /^COMPLETED {2}CT1 {2}\S+ {2}1 of 2 here/);
+  assert.deepEqual(faults, []);
+});
