@@ -17,6 +17,8 @@ import { keysExport, keysImport, keysShred, keysStatus } from './commands/keys.t
 import { ls, rm, where } from './commands/ls.ts';
 import { echo, find, send } from './commands/peers.ts';
 import { tokenCreate, tokenList, tokenRevoke, userAdd, userList, userPassword } from './commands/people.ts';
+import { pull, pullFolder, pullStatus, pullStop } from './commands/pull.ts';
+import { pullReport, pullVerify } from './commands/pull-report.ts';
 import { put } from './commands/put.ts';
 import { rebuild, repair, settle, status, verify } from './commands/status.ts';
 import { steps } from './commands/steps.ts';
@@ -50,6 +52,12 @@ export const commands: readonly Command[] = [
   echo,
   find,
   send,
+  pull,
+  pullFolder,
+  pullStatus,
+  pullStop,
+  pullReport,
+  pullVerify,
   aeList,
   aeSet,
   aeRemove,
