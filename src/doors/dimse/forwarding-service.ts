@@ -38,7 +38,7 @@ export class ForwardingSender {
     this.#running = this.#run();
   }
 
-  /** Stops between two instances; what was taken until then is noted. */
+  /** Gives up what is being sent; what was taken until then is noted. */
   async close(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
