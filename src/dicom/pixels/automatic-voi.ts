@@ -32,7 +32,7 @@ function paddingOf(padding: Padding | undefined): (value: number) => boolean {
 }
 
 function rangeOfWords(
-  { words, count, meaning }: RawWords,
+  samples: RawWords,
   { bitsStored, pixelRepresentation }: ImageShape,
   isPadding: (value: number) => boolean,
 ): readonly [number, number] {
@@ -40,8 +40,8 @@ function rangeOfWords(
     const half = 2 ** (bitsStored - 1);
     return pixelRepresentation === 1 ? [-half, half - 1] : [0, 2 * half - 1];
   }
-  const counts = new Uint32Array(count);
-  for (const word of words) counts[word] = (counts[word] as number) + 1;
+  const { count, meaning } = samples;
+  const counts = samples.counts();
   // In the order of what words mean: negative ones stand in the upper half.
   const ordered: { value: number; count: number }[] = [];
   for (let word = 0; word < count; word++) {

@@ -65,7 +65,8 @@ export function decodeJpeg(bytes: Uint8Array, shape: ImageShape): Samples | unde
   if (bytes.byteLength > codedBytesMax) throw pixelsBeyond('coded bytes of a frame');
   const plan = readPlan(bytes);
   const { frame } = plan;
-  if (frame.process > losslessProcess) return undefined;
+  // A frame of no rows says them only behind its pixels (DNL), which nobody in this field does.
+  if (frame.process > losslessProcess || frame.rows === 0) return undefined;
   const { precision, components } = frame;
   checkAgainstShape({ rows: frame.rows, columns: frame.columns, components: components.length, precision }, shape);
   if (components.length === 2 || components.length === 4) return undefined;

@@ -46,8 +46,8 @@ export function encodeJpeg(raster: Raster, quality: number): Uint8Array {
   stepWords.set(steps[0]);
   stepWords.set(steps[1], 64);
   jpegKernel.bytes(picture + 20, stepBytes).set(new Uint8Array(stepWords.buffer));
-  const coefficients = jpegKernel.place(kernel.encodeBlocks() * 128);
-  jpegKernel.words(picture + 20 + stepBytes, 1).set([coefficients]);
+  const blocks = jpegKernel.place(kernel.encodeBlockBytes());
+  jpegKernel.words(picture + 20 + stepBytes, 1).set([blocks]);
   const room = kernel.encodeBegin();
   const out = jpegKernel.place(room);
   const size = kernel.encodeEnd(out);

@@ -15,7 +15,7 @@ export type JpegExports = KernelMemory & {
   decodeLossless(input: number, end: number, out: number): number;
   encodePicture(): number;
   encodeTable(chroma: number, isAc: number): number;
-  encodeBlocks(): number;
+  encodeBlockBytes(): number;
   encodeBegin(): number;
   encodeEnd(out: number): number;
   losslessPicture(): number;

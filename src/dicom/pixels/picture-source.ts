@@ -64,9 +64,13 @@ function greyOf(frame: PlainFrame, shown: Shown, most: number): Grey | undefined
     return Math.round((isInverted ? 1 - inside : inside) * most);
   };
   if (samples.kind === 'values') return { kind: 'values', samples, levelOf };
-  const { count, meaning } = samples;
+  const { count, meaning, words } = samples;
   const table = new Uint16Array(count);
-  for (let word = 0; word < count; word++) table[word] = levelOf(meaning(word));
+  // A slice has some thousands of different values: to find which costs less than the levels of all 65,536. A large picture has no such gain.
+  const counts = words.length < 8 * count && count > 256 ? samples.counts() : undefined;
+  for (let word = 0; word < count; word++) {
+    if (counts === undefined || counts[word] !== 0) table[word] = levelOf(meaning(word));
+  }
   return { kind: 'words', samples, table };
 }
 
@@ -209,6 +213,11 @@ function colourPicture(frame: PlainFrame, most: 255 | 65_535): PictureSource | u
   if (samples?.kind !== 'words') return undefined;
   const { rows, columns, bitsStored } = frame.shape;
   const { words, meaning, count } = samples;
+  if (toRgb === asRgb && bitsStored === 8 && words instanceof Uint8Array && most === 255) {
+    const readRow: PictureSource['readRow'] = (row, levels) =>
+      levels.set(words.subarray(row * columns * 3, (row + 1) * columns * 3));
+    return { rows, columns, channels: 3, readRow };
+  }
   const scale = 255 / (2 ** bitsStored - 1);
   const table = Float32Array.from({ length: count }, (_, word) => meaning(word) * scale);
   const up = most / 255;

@@ -7,6 +7,9 @@ import { ArchiveError, AssertionFault, type ErrorCode, never } from '../../base/
 import { type CodedFrame, decodeFrame } from './decode-frame.ts';
 import { type EncodedFrame, encodeFrame } from './encode-frame.ts';
 import { frameBytesOf, type PlainFrame } from './image-shape.ts';
+import { j2kKernel } from './j2k-kernel.ts';
+import { jlsKernel } from './jls-kernel.ts';
+import { jpegKernel } from './jpeg-kernel.ts';
 import { type Picture, type RenderOptions, renderFrame, renderThumbnail, type ThumbnailOptions } from './render.ts';
 
 export type PixelJob =
@@ -39,7 +42,16 @@ export type PixelReply = { readonly id: number } & (
   | { readonly failure: PixelFailure }
 );
 
+/** Does the job on this thread, and gives back memory that only a large frame needs. */
 export function carryOut(job: PixelJob): PixelResult {
+  try {
+    return resultOf(job);
+  } finally {
+    for (const kernel of [jpegKernel, jlsKernel, j2kKernel]) kernel.trim();
+  }
+}
+
+function resultOf(job: PixelJob): PixelResult {
   switch (job.kind) {
     case 'decode':
       return decodeFrame(job.frame);

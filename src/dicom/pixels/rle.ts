@@ -109,30 +109,41 @@ export function encodeRle({ shape, bytes }: PlainFrame): Uint8Array | undefined 
 const runMin = 3;
 const runMax = 128;
 
+/** Runs of three and more as such, all else as it is. Answers where the row ends in `out`. */
 function encodeRow(row: Uint8Array, out: Uint8Array, start: number): number {
+  const { length } = row;
   let to = start;
   let literal = 0; // where bytes that repeat nothing begin
-  const flush = (end: number): void => {
-    for (let at = literal; at < end; at += runMax) {
-      const count = Math.min(runMax, end - at);
-      out[to] = count - 1;
-      out.set(row.subarray(at, at + count), to + 1);
-      to += count + 1;
+  let at = 0;
+  while (at + runMin <= length) {
+    const value = row[at] as number;
+    if (row[at + 1] !== value || row[at + 2] !== value) {
+      at += 1;
+      continue;
     }
-  };
-  for (let at = 0; at < row.length; ) {
-    const value = row[at];
-    let end = at + 1;
-    while (end < row.length && row[end] === value && end - at < runMax) end += 1;
-    if (end - at >= runMin) {
-      flush(at);
-      out[to] = 257 - (end - at);
-      out[to + 1] = value as number;
-      to += 2;
-      literal = end;
-    }
+    to = putLiterals(row, literal, at, out, to);
+    let end = at + runMin;
+    while (end < length && end - at < runMax && row[end] === value) end += 1;
+    out[to] = 257 - (end - at);
+    out[to + 1] = value;
+    to += 2;
     at = end;
+    literal = end;
   }
-  flush(row.length);
+  return putLiterals(row, literal, length, out, to);
+}
+
+function putLiterals(row: Uint8Array, start: number, end: number, out: Uint8Array, place: number): number {
+  let to = place;
+  for (let at = start; at < end; ) {
+    const stop = Math.min(end, at + runMax);
+    out[to] = stop - at - 1;
+    to += 1;
+    while (at < stop) {
+      out[to] = row[at] as number;
+      to += 1;
+      at += 1;
+    }
+  }
   return to;
 }

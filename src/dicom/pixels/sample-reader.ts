@@ -13,24 +13,34 @@ export type RawWords = {
   readonly count: number;
   /** What a raw word means. */
   readonly meaning: (word: number) => number;
+  /** How often each word is there; found once. */
+  readonly counts: () => Uint32Array;
 };
 export type Values = {
   readonly kind: 'values';
   readonly values: { readonly length: number; readonly [k: number]: number };
 };
 
+function rawWords(words: SampleWords, count: number, meaning: (word: number) => number): RawWords {
+  let counts: Uint32Array | undefined;
+  const countAll = (): Uint32Array => {
+    const found = new Uint32Array(count);
+    for (let k = 0; k < words.length; k++) {
+      const word = words[k] as number;
+      found[word] = (found[word] as number) + 1;
+    }
+    return found;
+  };
+  return { kind: 'words', words, count, meaning, counts: () => (counts ??= countAll()) };
+}
+
 /** Undefined for widths that nothing is shown of. */
 export function readSamples({ shape, bytes }: PlainFrame): RawWords | Values | undefined {
   const { bitsAllocated } = shape;
   const count = shape.rows * shape.columns * shape.samplesPerPixel;
-  if (bitsAllocated === 1) return { kind: 'words', words: unpackBits(bytes, count), count: 2, meaning: (word) => word };
+  if (bitsAllocated === 1) return rawWords(unpackBits(bytes, count), 2, (word) => word);
   if (bitsAllocated === 8 || bitsAllocated === 16) {
-    return {
-      kind: 'words',
-      words: wordsOf(bytes, bitsAllocated / 8),
-      count: 2 ** bitsAllocated,
-      meaning: meaningOf(shape),
-    };
+    return rawWords(wordsOf(bytes, bitsAllocated / 8), 2 ** bitsAllocated, meaningOf(shape));
   }
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
   const { buffer, byteOffset } = aligned;

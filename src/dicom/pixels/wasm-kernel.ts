@@ -2,7 +2,7 @@
 //
 // Calls are synchronous and never overlap, so regions are laid out anew for every call, one after the other. A kernel imports nothing and keeps nothing
 // between calls; after a trap (only damaged bytes should lead to one) its instance is dropped, for a trap leaves the stack where it stood. An instance
-// whose memory grew beyond a limit is dropped as well.
+// whose memory grew beyond a limit is dropped as well: at the next start, or when its work is done and it is told so.
 
 import { readFileSync } from 'node:fs';
 import { assert } from '../../base/index.ts';
@@ -32,7 +32,7 @@ export class WasmKernel<Exports> {
 
   /** A clean start: regions of earlier calls are gone. */
   begin(): Exports & KernelMemory {
-    if (this.#instance !== undefined && this.#instance.memory.buffer.byteLength > instanceKeptBytesMax) this.drop();
+    this.trim();
     this.#compiled ??= new WebAssembly.Module(readFileSync(this.#file));
     this.#instance ??= new WebAssembly.Instance(this.#compiled, {}).exports as unknown as Exports & KernelMemory;
     this.#end = this.#instance.__heap_base.value;
@@ -45,8 +45,11 @@ export class WasmKernel<Exports> {
     return this.#instance;
   }
 
-  drop(): void {
-    this.#instance = undefined;
+  /** Gives back an instance whose memory grew beyond what is kept. What was placed in it is gone. */
+  trim(): void {
+    if (this.#instance !== undefined && this.#instance.memory.buffer.byteLength > instanceKeptBytesMax) {
+      this.#instance = undefined;
+    }
   }
 
   /** The address of so many bytes, not cleared. Views made before are stale afterwards. LIMIT_EXCEEDED beyond the limit of an instance. */
@@ -97,7 +100,7 @@ export class WasmKernel<Exports> {
     try {
       return run();
     } catch (cause) {
-      this.drop();
+      this.#instance = undefined;
       if (cause instanceof WebAssembly.RuntimeError) throw malformedPixels('the stream breaks its decoder', cause);
       throw cause;
     }

@@ -4,6 +4,12 @@
 #include "jpeg-dct.h"
 #include "jpeg-write.h"
 
+/** Quantized, in zig-zag order; bit k says that place k is other than zero. */
+typedef struct {
+  i16 places[64];
+  u64 set;
+} CodedBlock;
+
 typedef struct {
   const u8 *pixels;     // 1 or 3 bytes a pixel
   u32 columns;
@@ -11,7 +17,7 @@ typedef struct {
   u32 components;       // 1 or 3
   u32 halved;           // 1: chroma is halved both ways
   u16 steps[2][64];     // quantization of luma and chroma, natural order
-  i16 *coefficients;    // room for 64 a block, in the order of the scan
+  CodedBlock *blocks;   // room for them, in the order of the scan
 } Picture;
 
 static Picture picture;
@@ -30,27 +36,57 @@ static const u8 naturalPlace[64] = {
 
 INLINE i32 fixed16(double x) { return (i32)(x * 65536 + 0.5); }
 
-/** One component of a pixel, the last row and column repeated beyond the edge. */
-INLINE i32 sampleAt(u32 component, u32 y, u32 x) {
-  u32 row = minOfU(y, picture.rows - 1);
-  u32 column = minOfU(x, picture.columns - 1);
-  if (picture.components == 1) return picture.pixels[row * picture.columns + column];
-  const u8 *p = picture.pixels + 3 * (row * picture.columns + column);
-  const i32 half = 1 << 15;
-  switch (component) {
-    case 0: return (fixed16(0.29900) * p[0] + fixed16(0.58700) * p[1] + fixed16(0.11400) * p[2] + half) >> 16;
-    case 1: return ((-fixed16(0.16874) * p[0] - fixed16(0.33126) * p[1] + fixed16(0.5) * p[2] + half - 1) >> 16) + 128;
-    default: return ((fixed16(0.5) * p[0] - fixed16(0.41869) * p[1] - fixed16(0.08131) * p[2] + half - 1) >> 16) + 128;
+/** Samples of one MCU, up to 16 x 16, less the middle of their range; the last row and column repeated beyond the edge. */
+enum { unitMax = 16 };
+static i32 unit[3][unitMax * unitMax];
+
+static void loadGrey(u32 y, u32 x) {
+  for (u32 row = 0; row < 8; row++) {
+    const u8 *line = picture.pixels + minOfU(y + row, picture.rows - 1) * picture.columns;
+    i32 *to = unit[0] + 8 * row;
+    if (LIKELY(x + 8 <= picture.columns)) {
+      for (u32 k = 0; k < 8; k++) to[k] = line[x + k] - 128;
+    } else {
+      for (u32 k = 0; k < 8; k++) to[k] = line[minOfU(x + k, picture.columns - 1)] - 128;
+    }
   }
 }
 
-static void transformBlock(const i32 *samples, u32 chroma, i16 *out) {
+static void loadColour(u32 y, u32 x, u32 side) {
+  const i32 half = 1 << 15;
+  for (u32 row = 0; row < side; row++) {
+    const u8 *line = picture.pixels + 3 * minOfU(y + row, picture.rows - 1) * picture.columns;
+    for (u32 k = 0; k < side; k++) {
+      const u8 *p = line + 3 * minOfU(x + k, picture.columns - 1);
+      u32 at = row * side + k;
+      i32 red = p[0];
+      i32 green = p[1];
+      i32 blue = p[2];
+      unit[0][at] = ((fixed16(0.29900) * red + fixed16(0.58700) * green + fixed16(0.11400) * blue + half) >> 16) - 128;
+      unit[1][at] = (-fixed16(0.16874) * red - fixed16(0.33126) * green + fixed16(0.5) * blue + half - 1) >> 16;
+      unit[2][at] = (fixed16(0.5) * red - fixed16(0.41869) * green - fixed16(0.08131) * blue + half - 1) >> 16;
+    }
+  }
+}
+
+/** Chroma of 16 x 16 pixels at half size, in place. Ties go up and down in turn, so that no tint arises. */
+static void halveChroma(i32 *samples) {
+  for (u32 row = 0; row < 8; row++) {
+    for (u32 column = 0; column < 8; column++) {
+      const i32 *p = samples + 2 * row * unitMax + 2 * column;
+      samples[8 * row + column] = (p[0] + p[1] + p[unitMax] + p[unitMax + 1] + 1 + (i32)(column & 1)) >> 2;
+    }
+  }
+}
+
+typedef f32 f32x4 __attribute__((vector_size(16)));
+
+/** Transforms and quantizes 8 x 8 samples whose rows lie `stride` apart. */
+static void codeBlock(const i32 *samples, u32 stride, u32 chroma, CodedBlock *out) {
   i32x4 half[2][8];
   for (u32 k = 0; k < 8; k++) {
-    for (u32 h = 0; h < 2; h++) {
-      const i32 *from = samples + 8 * k + 4 * h;
-      half[h][k] = (i32x4){from[0], from[1], from[2], from[3]} - lanes(128);
-    }
+    __builtin_memcpy(&half[0][k], samples + stride * k, 16);
+    __builtin_memcpy(&half[1][k], samples + stride * k + 4, 16);
   }
   forwardLanes(half[0], 2, constantBits - 2);
   forwardLanes(half[1], 2, constantBits - 2);
@@ -58,26 +94,25 @@ static void transformBlock(const i32 *samples, u32 chroma, i16 *out) {
   forwardLanes(half[0], -2, constantBits + 2);
   forwardLanes(half[1], -2, constantBits + 2);
   transpose8(half);
+  i32 quantized[64];
+  const f32x4 away = {0.5f, 0.5f, 0.5f, 0.5f};
+  for (u32 k = 0; k < 16; k++) {
+    i32x4 v = half[k & 1][k >> 1];
+    i32x4 sign = v >> 31;
+    f32x4 steps;
+    __builtin_memcpy(&steps, inverseSteps[chroma] + 4 * k, 16);
+    f32x4 size = __builtin_convertvector((v ^ sign) - sign, f32x4) * steps + away;
+    i32x4 rounded = __builtin_convertvector(size, i32x4);
+    rounded = (rounded ^ sign) - sign;
+    __builtin_memcpy(quantized + 4 * k, &rounded, 16);
+  }
+  u64 set = 0;
   for (u32 place = 0; place < 64; place++) {
-    u32 at = naturalPlace[place];
-    f32 value = (f32)half[at >> 2 & 1][at >> 3][at & 3] * inverseSteps[chroma][at];
-    out[place] = (i16)(value < 0 ? value - 0.5f : value + 0.5f);
+    i32 value = quantized[naturalPlace[place]];
+    out->places[place] = (i16)value;
+    set |= (u64)(value != 0) << place;
   }
-}
-
-static void takeBlock(u32 component, u32 y, u32 x, u32 halved, i16 *out) {
-  i32 samples[64];
-  for (u32 k = 0; k < 64; k++) {
-    u32 row = y + (k >> 3);
-    u32 column = x + (k & 7);
-    if (!halved) samples[k] = sampleAt(component, row, column);
-    else {
-      i32 sum = sampleAt(component, 2 * row, 2 * column) + sampleAt(component, 2 * row, 2 * column + 1) +
-                sampleAt(component, 2 * row + 1, 2 * column) + sampleAt(component, 2 * row + 1, 2 * column + 1);
-      samples[k] = (sum + 1 + (i32)(column & 1)) >> 2; // ties go up and down in turn, so that no tint arises
-    }
-  }
-  transformBlock(samples, component > 0, out);
+  out->set = set;
 }
 
 typedef struct {
@@ -97,24 +132,22 @@ INLINE void say(Saying *s, CodeTable *table, u32 symbol, i32 value, u32 size) {
   if (size > 0) putBits(s->writer, extraBits(value, size), size);
 }
 
-static void sayBlock(Saying *s, const i16 *block, i32 *mean) {
-  i32 difference = block[0] - *mean;
-  *mean = block[0];
+static void sayBlock(Saying *s, const CodedBlock *block, i32 *mean) {
+  i32 difference = block->places[0] - *mean;
+  *mean = block->places[0];
   u32 size = sizeClass(difference);
   say(s, s->mean, size, difference, size);
-  u32 run = 0;
-  for (u32 place = 1; place < 64; place++) {
-    i32 value = block[place];
-    if (value == 0) {
-      run++;
-      continue;
-    }
+  u32 last = 0;
+  for (u64 left = block->set & ~1ull; left != 0; left &= left - 1) {
+    u32 place = (u32)__builtin_ctzll(left);
+    u32 run = place - last - 1;
     for (; run > 15; run -= 16) say(s, s->rest, 0xf0, 0, 0);
+    i32 value = block->places[place];
     size = sizeClass(value);
     say(s, s->rest, run << 4 | size, value, size);
-    run = 0;
+    last = place;
   }
-  if (run > 0) say(s, s->rest, 0, 0, 0);
+  if (last < 63) say(s, s->rest, 0, 0, 0);
 }
 
 /** Blocks lie in the order of the scan: of a colour MCU luma first, then the two of chroma. */
@@ -128,16 +161,16 @@ static u64 sayAll(BitWriter *writer) {
     u32 component = inMcu < lumaBlocks ? 0 : inMcu - lumaBlocks + 1;
     s.mean = &tables[component > 0][0];
     s.rest = &tables[component > 0][1];
-    sayBlock(&s, picture.coefficients + 64 * block, &mean[component]);
+    sayBlock(&s, picture.blocks + block, &mean[component]);
   }
   return s.extra;
 }
 
-/** Blocks of the scan, for the host to make room. */
-EXPORT("encodeBlocks") u32 encodeBlocks(void) {
-  u32 unit = picture.components == 3 && picture.halved ? 16 : 8;
-  u32 mcus = ((picture.columns + unit - 1) / unit) * ((picture.rows + unit - 1) / unit);
-  return mcus * (picture.components == 1 ? 1 : picture.halved ? 6 : 3);
+/** Bytes of the blocks of the scan, for the host to make room. */
+EXPORT("encodeBlockBytes") u32 encodeBlockBytes(void) {
+  u32 side = picture.components == 3 && picture.halved ? 16 : 8;
+  u32 mcus = ((picture.columns + side - 1) / side) * ((picture.rows + side - 1) / side);
+  return mcus * (picture.components == 1 ? 1 : picture.halved ? 6 : 3) * (u32)sizeof(CodedBlock);
 }
 
 EXPORT("encodeBegin") u32 encodeBegin(void) {
@@ -146,19 +179,26 @@ EXPORT("encodeBegin") u32 encodeBegin(void) {
   }
   fillBytes(tables, 0, sizeof tables);
   u32 isHalved = picture.components == 3 && picture.halved;
-  u32 unit = isHalved ? 16 : 8;
-  i16 *out = picture.coefficients;
-  for (u32 y = 0; y < picture.rows; y += unit) {
-    for (u32 x = 0; x < picture.columns; x += unit) {
-      for (u32 dy = 0; dy < unit; dy += 8) {
-        for (u32 dx = 0; dx < unit; dx += 8, out += 64) takeBlock(0, y + dy, x + dx, 0, out);
+  u32 side = isHalved ? 16 : 8;
+  CodedBlock *out = picture.blocks;
+  for (u32 y = 0; y < picture.rows; y += side) {
+    for (u32 x = 0; x < picture.columns; x += side) {
+      if (picture.components == 1) {
+        loadGrey(y, x);
+        codeBlock(unit[0], 8, 0, out++);
+        continue;
       }
-      for (u32 c = 1; c < picture.components; c++, out += 64) {
-        takeBlock(c, isHalved ? y / 2 : y, isHalved ? x / 2 : x, isHalved, out);
+      loadColour(y, x, side);
+      for (u32 dy = 0; dy < side; dy += 8) {
+        for (u32 dx = 0; dx < side; dx += 8) codeBlock(unit[0] + dy * side + dx, side, 0, out++);
+      }
+      for (u32 c = 1; c < 3; c++) {
+        if (isHalved) halveChroma(unit[c]);
+        codeBlock(unit[c], 8, 1, out++);
       }
     }
   }
-  blockCount = (u32)(out - picture.coefficients) / 64;
+  blockCount = (u32)(out - picture.blocks);
   u64 bits = sayAll(0);
   for (u32 c = 0; c < (picture.components == 1 ? 1 : 2); c++) bits += fitTable(&tables[c][0]) + fitTable(&tables[c][1]);
   return (u32)(bits / 8 + 16) * 2; // every byte could be FF, and then another follows it

@@ -133,6 +133,27 @@ static void colourRows(u32 count) {
   }
 }
 
+INLINE v128_t narrowRow(const u16 *row) { return wasm_u8x16_narrow_i16x8(wasm_v128_load(row), wasm_v128_load(row + 8)); }
+
+/** Three rows of bytes side by side, sixteen pixels at a time. */
+static void weaveRows(u8 *to, u32 columns) {
+  u32 x = 0;
+  for (; x + 16 <= columns; x += 16, to += 48) {
+    v128_t a = narrowRow(rowsOut[0] + x);
+    v128_t b = narrowRow(rowsOut[1] + x);
+    v128_t c = narrowRow(rowsOut[2] + x);
+    v128_t ab = wasm_i8x16_shuffle(a, b, 0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5);
+    wasm_v128_store(to, wasm_i8x16_shuffle(ab, c, 0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15));
+    ab = wasm_i8x16_shuffle(a, b, 21, 0, 6, 22, 0, 7, 23, 0, 8, 24, 0, 9, 25, 0, 10, 26);
+    wasm_v128_store(to + 16, wasm_i8x16_shuffle(ab, c, 0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15));
+    ab = wasm_i8x16_shuffle(a, b, 0, 11, 27, 0, 12, 28, 0, 13, 29, 0, 14, 30, 0, 15, 31, 0);
+    wasm_v128_store(to + 32, wasm_i8x16_shuffle(ab, c, 26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31));
+  }
+  for (; x < columns; x++) {
+    for (u32 k = 0; k < 3; k++) *to++ = (u8)rowsOut[k][x];
+  }
+}
+
 /** Writes the pixels, components side by side, one byte a sample up to 8 bits, else two. `toRgb`: three components are YCbCr. */
 EXPORT("writePixels") void writePixels(u8 *out, u32 toRgb) {
   u32 count = frame.componentCount;
@@ -147,12 +168,7 @@ EXPORT("writePixels") void writePixels(u8 *out, u32 toRgb) {
     for (u32 k = 0; k < count; k++) fullRow(&frame.components[k], y, rowsOut[k]);
     if (toRgb) colourRows(columns);
     if (frame.bits <= 8) {
-      u8 *to = out + y * columns * 3;
-      for (u32 x = 0; x < columns; x++) {
-        to[3 * x] = (u8)rowsOut[0][x];
-        to[3 * x + 1] = (u8)rowsOut[1][x];
-        to[3 * x + 2] = (u8)rowsOut[2][x];
-      }
+      weaveRows(out + y * columns * 3, columns);
     } else {
       u16 *to = (u16 *)out + y * columns * 3;
       for (u32 k = 0; k < 3; k++) {
