@@ -286,6 +286,7 @@ function folderOf(stele: Stele): void {
   stele.file('old/only-data-set', made(4, false));
   stele.file('old/twice/again.dcm', file(made(1), uid(1)));
   stele.file('old/cut.dcm', file(made(5), uid(5)).subarray(0, 700));
+  stele.file('old/bad-meta.dcm', file(made(6), uid(6)).fill(255, 132, 400));
   stele.file('old/empty.dcm', '');
   stele.file('old/notes.txt', 'A text of some length that is no DICOM object, whatever one thinks of it. '.repeat(9));
   const record = (number: number): Uint8Array => {
@@ -312,7 +313,7 @@ test('a tree of files: good, odd and broken ones are each told for what they are
   const tally = tallyOf(pulled.out);
   assert.deepEqual(
     [tally['stored'], tally['here'], tally['refused'], tally['passedOver']],
-    [4, 1, 1, 4],
+    [4, 1, 2, 4],
     JSON.stringify(tally),
   );
   const { report, text } = await reportOf(stele);
@@ -327,7 +328,7 @@ test('a tree of files: good, odd and broken ones are each told for what they are
     'it is empty',
     'it is no DICOM file',
   ]);
-  assert.equal(report.refused.count, 1);
+  assert.equal(report.refused.count, 2, 'one is cut short, one damaged in front');
   assert.ok(!text.includes('SECRET') && !text.includes('notes'), 'a path may be a name');
   const files = await stele.done('pull', 'report', '--files');
   assert.match(files.out, /passed-over {2}it is no DICOM file {2}notes\.txt/);

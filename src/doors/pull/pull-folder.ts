@@ -191,8 +191,8 @@ async function beginFile(source: AsyncIterator<Uint8Array>): Promise<Begun | { r
   } catch (error) {
     if (!(error instanceof DicomError)) throw error;
     if (error.fault === 'foreign') return { kind: 'foreign' };
-    // A data set that begins badly is for the archive to refuse, and to keep for people to look at.
-    if (reader.meta === undefined) return { kind: 'foreign' };
+    // A DICOM file that is damaged in front is refused, not passed over; a data set that begins badly is the archive's to refuse, and to keep for people.
+    if (reader.meta === undefined) throw error;
   }
   return reader.meta === undefined ? { kind: 'foreign' } : { kind: 'dicom', meta: reader.meta, held };
 }
