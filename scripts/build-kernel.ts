@@ -1,5 +1,5 @@
 /*
- * Builds the kernels in WebAssembly, each from the C beside it: src/codec/kernel/pixel.wasm, and those of src/dicom/pixels/kernel. Only who changes
+ * Builds the kernels in WebAssembly, each from the C beside it: src/codec/kernel/pixel.wasm, src/keys/kernel/tree.wasm, and those of src/dicom/pixels/kernel. Only who changes
  * one needs this: the built files are committed.
  *
  *   node scripts/build-kernel.ts            rebuilds in place
@@ -26,6 +26,10 @@ export const kernels: readonly Kernel[] = [
   {
     file: `${codecFolder}/pixel.wasm`,
     sources: ['best-decode.c', 'best-encode.c', 'fast.c', 'samples.c', 'memory.c'],
+  },
+  {
+    file: 'src/keys/kernel/tree.wasm',
+    sources: ['tree.c'],
   },
   {
     file: `${dicomFolder}/jpeg.wasm`,

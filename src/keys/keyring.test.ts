@@ -161,3 +161,24 @@ test('a keyring after a thousand shreds of one tenant and year stays under eight
   assert.ok(nodes < 60_000, `${nodes} nodes`);
   assert.ok(sizeBytes < 8_000_000, `${sizeBytes} bytes`);
 });
+
+test('many groups asked for at once have the keys that each has alone, and what each lacks is told in its place', () => {
+  const { ring, random } = newRing();
+  const groups = Array.from({ length: 30 }, () => randomGroup(random));
+  const gone = groups[7] as KeyGroup;
+  const unknown = { ...groupOf(3n), tenant: tenantId(9) };
+  const live = new LiveKeyring(ring.shred([gone]));
+  const asked = [...groups, groupOf(0n, 0), unknown].map((group, index) => ({ group, cipher: index % 3 }));
+  const alone = asked.map(({ group, cipher }) => {
+    try {
+      return live.groupKeys(group, cipher);
+    } catch (error) {
+      assert.ok(isArchiveError(error));
+      return error.code;
+    }
+  });
+  const together = live.manyGroupKeys(asked).map((found) => (isArchiveError(found) ? found.code : found));
+  assert.deepEqual(together, alone);
+  assert.deepEqual([together[7], together.at(-1)], ['KEY_SHREDDED', 'KEY_MISSING']);
+  assert.ok(isArchiveError(live.manyGroupKeys([{ group: gone, cipher: 77 }])[0], 'CODEC_UNKNOWN'));
+});

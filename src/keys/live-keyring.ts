@@ -7,9 +7,9 @@
 import { ArchiveError, assert, groupText, type KeyGroup, type TenantId } from '../base/index.ts';
 import { type CipherKeys, type CipherNumber, checkedCipher, cipherKeys, noCipherKeys } from '../codec/index.ts';
 import { heldAbove, pathOf, treeDepth, yearBits } from './cover.ts';
-import type { KeySource } from './key-source.ts';
+import type { GroupCipher, KeySource } from './key-source.ts';
 import type { Keyring } from './keyring.ts';
-import { keyBelow } from './node-key.ts';
+import { keyBelow, keysBelow, type Walk } from './node-key.ts';
 import { RecentMap } from './recent-map.ts';
 
 /** Groups whose subkeys are kept, about 300 bytes each. */
@@ -66,19 +66,50 @@ export class LiveKeyring implements KeySource {
     return keys;
   }
 
+  manyGroupKeys(groups: readonly GroupCipher[]): (CipherKeys | ArchiveError)[] {
+    const found: (CipherKeys | ArchiveError)[] = [];
+    const walks: (Walk & { readonly at: number; readonly cipher: CipherNumber })[] = [];
+    for (const [at, { group, cipher }] of groups.entries()) {
+      try {
+        const known = checkedCipher(cipher);
+        // Stands in until the walk is made.
+        found.push(noCipherKeys);
+        if (known === 0) continue;
+        const { key, path, depth } = this.#nodeAbove(group);
+        if (depth === halfWayDepth) walks.push({ key, path, at, cipher: known });
+        else found[at] = cipherKeys(keyBelow(key, path, depth, treeDepth), known);
+      } catch (error) {
+        if (!(error instanceof ArchiveError)) throw error;
+        found[at] = error;
+      }
+    }
+    keysBelow(walks, halfWayDepth, treeDepth).forEach((groupKey, index) => {
+      const { at, cipher } = walks[index] as (typeof walks)[number];
+      found[at] = cipherKeys(groupKey, cipher);
+      groupKey.fill(0);
+    });
+    return found;
+  }
+
   #deriveGroupKey(group: KeyGroup): Uint8Array {
+    const { key, path, depth } = this.#nodeAbove(group);
+    return keyBelow(key, path, depth, treeDepth);
+  }
+
+  /** The node from which the walk to a group begins, and its depth: half-way down, or deeper where shredding left a node there. */
+  #nodeAbove(group: KeyGroup): Walk & { readonly depth: number } {
     const path = pathOf(group.year, group.group);
     const above = heldAbove(this.#ring.tenantKeys(group.tenant).cover, path);
     if (above === undefined) {
       throw new ArchiveError('KEY_SHREDDED', `the key of group ${groupText(group)} was destroyed`);
     }
-    if (above.depth >= halfWayDepth) return keyBelow(above.key, path, above.depth, treeDepth);
+    if (above.depth >= halfWayDepth) return { key: above.key, path, depth: above.depth };
     const name = `${group.tenant}:${group.year}:${group.group >> BigInt(treeDepth - halfWayDepth)}`;
     let halfWay = this.#halfWay.get(name);
     if (halfWay === undefined) {
       halfWay = keyBelow(above.key, path, above.depth, halfWayDepth);
       this.#halfWay.set(name, halfWay);
     }
-    return keyBelow(halfWay, path, halfWayDepth, treeDepth);
+    return { key: halfWay, path, depth: halfWayDepth };
   }
 }

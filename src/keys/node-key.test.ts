@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import { hexOf, SeededRandom } from '../base/index.ts';
-import { childKey, keyBelow } from './node-key.ts';
+import { childKey, keyBelow, keysBelow } from './node-key.ts';
 
 const random = new SeededRandom(41);
 
@@ -36,4 +36,24 @@ test('a key in the middle of a larger buffer is read where it lies', () => {
   const buffer = random.bytes(100);
   const key = buffer.subarray(7, 39);
   assert.equal(hexOf(childKey(key, 1)), hexOf(childByNode(key, 1)));
+});
+
+test('any number of walks side by side end where each ends alone', () => {
+  for (const count of [0, 1, 2, 3, 4, 5, 17]) {
+    const walks = Array.from({ length: count }, () => ({
+      key: random.bytes(32),
+      path: Uint8Array.from({ length: 80 }, () => random.below(2)),
+    }));
+    for (const [from, to] of [
+      [0, 80],
+      [28, 80],
+      [79, 80],
+      [3, 3],
+    ] as const) {
+      assert.deepEqual(
+        keysBelow(walks, from, to).map(hexOf),
+        walks.map(({ key, path }) => hexOf(keyBelow(key, path, from, to))),
+      );
+    }
+  }
 });

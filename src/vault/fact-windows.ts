@@ -5,7 +5,7 @@
 // Memory is one stretch for each that is waited for: `windowBytes`, or one record where that is longer, and `plainBytesMax` of what it unpacks to.
 // Left out on purpose: which footer to read, and what facts mean.
 
-import { ArchiveError, type HybridTime, isArchiveError, type KeyGroup, type RecordId } from '../base/index.ts';
+import { ArchiveError, type HybridTime, type KeyGroup, type RecordId } from '../base/index.ts';
 import { type CipherKeys, type CodecPool, type OpenedMany, withoutKey } from '../codec/index.ts';
 import {
   bodySizeBytesMax,
@@ -99,26 +99,25 @@ type Keyed = {
 
 /** The keys of these facts, each once for neighbours of one group, and which facts have none, and why. */
 function keysOf(facts: readonly ScannedFact[], source: KeySource): Keyed {
+  const groups: ScannedFact[] = [];
+  const groupOf = facts.map((fact) => {
+    const last = groups.at(-1);
+    if (last?.group !== fact.group || last.cipher !== fact.cipher) groups.push(fact);
+    return groups.length - 1;
+  });
   const keyed: Keyed = { keyOf: new Uint32Array(facts.length), keys: [], failed: new Map() };
-  let before: ScannedFact | undefined;
-  let found: CipherKeys | ArchiveError | undefined;
-  for (const [index, fact] of facts.entries()) {
-    if (found === undefined || before?.group !== fact.group || before.cipher !== fact.cipher) {
-      found = keysOrError(fact, source);
-      if (!(found instanceof ArchiveError)) keyed.keys.push(found);
-    }
-    before = fact;
-    if (found instanceof ArchiveError) keyed.failed.set(index, found);
-    keyed.keyOf[index] = found instanceof ArchiveError ? withoutKey : keyed.keys.length - 1;
+  const places: number[] = [];
+  const errors: (ArchiveError | undefined)[] = [];
+  for (const found of source.manyGroupKeys(groups)) {
+    const isKey = !(found instanceof ArchiveError);
+    if (isKey) keyed.keys.push(found);
+    places.push(isKey ? keyed.keys.length - 1 : withoutKey);
+    errors.push(isKey ? undefined : found);
+  }
+  for (const [index, group] of groupOf.entries()) {
+    keyed.keyOf[index] = places[group] as number;
+    const error = errors[group];
+    if (error !== undefined) keyed.failed.set(index, error);
   }
   return keyed;
-}
-
-function keysOrError({ group, cipher }: ScannedFact, source: KeySource): CipherKeys | ArchiveError {
-  try {
-    return source.groupKeys(group, cipher);
-  } catch (error) {
-    if (isArchiveError(error)) return error;
-    throw error;
-  }
 }

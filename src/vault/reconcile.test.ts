@@ -7,7 +7,7 @@ import { ArchiveError, hexOf, type KeyGroup, type PackId, SeededRandom } from '.
 import { type CodecPool, makeRecord, type OpenManyJob, openMany, openRecord } from '../codec/index.ts';
 import { SimDisk } from '../disk/index.ts';
 import { recordKind } from '../format/index.ts';
-import type { KeySource } from '../keys/index.ts';
+import type { GroupCipher, KeySource } from '../keys/index.ts';
 import { openSqlite } from '../sql/index.ts';
 import { footerPath, sealedPath } from './paths.ts';
 
@@ -132,10 +132,10 @@ test('facts whose key is gone are told as such, and the rest are opened', async 
   const facts = said(9, 200);
   await sealed(disks, facts);
   const keys = {
-    groupKeys(group: KeyGroup, cipher: number) {
-      if (group.group === otherGroup.group) throw new ArchiveError('KEY_SHREDDED', 'gone');
-      return rigKeys.groupKeys(group, cipher);
-    },
+    manyGroupKeys: (groups: readonly GroupCipher[]) =>
+      groups.map(({ group, cipher }) =>
+        group.group === otherGroup.group ? new ArchiveError('KEY_SHREDDED', 'gone') : rigKeys.groupKeys(group, cipher),
+      ),
   } as KeySource;
   const again = await rebuilt(disks, { keys });
   assert.deepEqual(again.rig.unopened, ['KEY_SHREDDED', 'KEY_SHREDDED', 'KEY_SHREDDED']);

@@ -42,4 +42,5 @@ function groupKey(group: KeyGroup): Buffer {
 
 export const goldenKeys = {
   groupKeys: (group: KeyGroup, cipher: number) => cipherKeys(groupKey(group), cipher),
+  manyGroupKeys: (groups) => groups.map(({ group, cipher }) => cipherKeys(groupKey(group), cipher)),
 } as KeySource;

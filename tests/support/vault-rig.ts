@@ -36,7 +36,7 @@ import {
   spanBytesMax,
 } from '../../src/codec/index.ts';
 import type { Disk } from '../../src/disk/index.ts';
-import type { KeySource } from '../../src/keys/index.ts';
+import type { GroupCipher, KeySource } from '../../src/keys/index.ts';
 import { migrate, openSqlite, type Sql } from '../../src/sql/index.ts';
 import {
   enrolDisk,
@@ -65,6 +65,9 @@ export const rigKeys = {
       keysKnown.set(`${name}/${cipher}`, keys);
     }
     return keys;
+  },
+  manyGroupKeys(groups: readonly GroupCipher[]) {
+    return groups.map(({ group, cipher }) => rigKeys.groupKeys(group, cipher));
   },
 } as KeySource;
 
