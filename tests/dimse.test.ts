@@ -356,3 +356,21 @@ test('over TLS the door takes callers whose certificate an authority of ours sig
   await association.release();
   await assert.rejects(call(secure, [verification], identity('stranger')));
 });
+
+test('queries that are left early, again and again, leave the association as it was', async () => {
+  const house = await open();
+  const storing = await call(house, [ctImageStorage]);
+  for (const number of [1, 2, 3, 4, 5]) await send(storing, makeInstance({ study, number }), `${study}.1.${number}`);
+  await storing.release();
+  const asking = await call(house, [studyFind]);
+  const wanted = { QueryRetrieveLevel: 'IMAGE', StudyInstanceUID: study, SOPInstanceUID: '' };
+  for (let round = 0; round < 60; round += 1) {
+    for await (const match of cFind(asking, { sopClass: studyFind, identifier: identifier(wanted) })) {
+      assert.equal(read(match.identifier).string(tags.StudyInstanceUID), study);
+      // The rest, the final answer among it, has most likely come by now.
+      await new Promise((resolve) => setImmediate(resolve));
+      break;
+    }
+  }
+  await asking.release();
+});

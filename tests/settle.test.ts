@@ -3,9 +3,9 @@
  */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import type { SettleReport } from '../src/archive/index.ts';
 import { type Running, start } from '../src/app/running.ts';
 import { type SettingValues, settingsOf } from '../src/app/settings.ts';
+import type { SettleReport } from '../src/archive/index.ts';
 import {
   defaultTenant,
   hexOf,

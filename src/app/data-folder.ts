@@ -6,7 +6,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { ArchiveError, type ArchiveId, archiveId, isHex128, utf8Bytes, utf8Text, type DiskId } from '../base/index.ts';
+import { ArchiveError, type ArchiveId, archiveId, type DiskId, isHex128, utf8Bytes, utf8Text } from '../base/index.ts';
 import { type DiskLock, openRealDisk, type RealDisk } from '../disk/index.ts';
 import type { DiskSetting, Settings } from './settings.ts';
 

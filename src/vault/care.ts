@@ -5,13 +5,13 @@
 // half believed.
 
 import { ArchiveError, type DiskId, isArchiveError, type PackId } from '../base/index.ts';
-import { runsOfPack } from './adopt-pack.ts';
 import { decodeIndexRow, type IndexRow, indexRowCount, isFactKind, type Locator } from '../format/index.ts';
+import { runsOfPack } from './adopt-pack.ts';
 import type { Losses } from './losses.ts';
 import { PackCopy, type ReadRecord } from './pack-copy.ts';
+import { type FoundFile, packsOnDisks } from './packs-on-disks.ts';
 import { footerPath, sealedPath } from './paths.ts';
 import type { RecordReader } from './record-reader.ts';
-import { type FoundFile, packsOnDisks } from './packs-on-disks.ts';
 import type { Placement, PlacementKind, Register, Run } from './register.ts';
 import { type Pace, type RepairReport, repairCopies } from './repair.ts';
 import type { Shelf } from './shelf.ts';

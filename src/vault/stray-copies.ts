@@ -6,8 +6,8 @@
 
 import type { PackId } from '../base/index.ts';
 import type { DiskFile } from '../disk/index.ts';
-import { openPath, sealedPath } from './paths.ts';
 import type { Losses } from './losses.ts';
+import { openPath, sealedPath } from './paths.ts';
 import type { Register } from './register.ts';
 import { restoreCopy } from './restore-copy.ts';
 import type { Shelf } from './shelf.ts';

@@ -167,9 +167,8 @@ test('Orthanc sends to us, and takes what we send', { skip: needsOrthanc }, asyn
   const child = spawn('Orthanc', [configuration], { stdio: 'ignore', env: { ...process.env, TCP_NODELAY: '1' } });
   try {
     const rest = async (route: string, body?: unknown): Promise<unknown> => {
-      const answer = await fetch(`http://127.0.0.1:${httpPort}${route}`, {
-        ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
-      });
+      const posts = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+      const answer = await fetch(`http://127.0.0.1:${httpPort}${route}`, posts);
       assert.equal(answer.status, 200, `${route}: ${await answer.clone().text()}`);
       return answer.json();
     };

@@ -201,7 +201,8 @@ async function* query(
     }
   } finally {
     signal?.removeEventListener('abort', cancel);
-    if (!operation.isOver) await leave(operation);
+    // What came already is counted against the association until it is taken, also when the final response is among it.
+    if (!operation.isDrained) await leave(operation);
   }
 }
 

@@ -47,6 +47,7 @@ export class Operation {
   #waiting: PromiseWithResolvers<void> | undefined;
   #failure: ArchiveError | undefined;
   #isFinal = false;
+  #isFinalTaken = false;
   #isCancelled = false;
 
   constructor(options: OperationOptions) {
@@ -64,6 +65,11 @@ export class Operation {
     return this.#isFinal || this.#failure !== undefined;
   }
 
+  /** Nothing is left to be taken. */
+  get isDrained(): boolean {
+    return this.#isFinalTaken || this.#failure !== undefined;
+  }
+
   /** What comes next. The association's error when it has ended before the final response. Not asked for after the final one. */
   async next(): Promise<OperationEvent> {
     if (this.#last !== undefined && !this.#last.isDone) this.#last.discard();
@@ -71,6 +77,7 @@ export class Operation {
       const event = this.#events.shift();
       if (event !== undefined) {
         this.#last = event.kind === 'response' ? event.data : event.message.data;
+        if (event.kind === 'response' && statusClass(event.status) !== 'pending') this.#isFinalTaken = true;
         this.#onTaken();
         return event;
       }

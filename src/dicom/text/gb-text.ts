@@ -3,8 +3,15 @@
 // Invariants: never throws; a byte 0x5C or 0x5E that is the second half of a character is part of that character (126 characters of GBK end in each); a
 // half character swallows nothing that could be a delimiter. GBK reads what GB18030 reads, and writes only codes of two bytes.
 
-import { fourByteAstral, fourByteInverse, fourByteNumber, fourByteTable } from './code-tables.ts';
-import { inverseOfPairs, pairIndex, pairTable } from './code-tables.ts';
+import {
+  fourByteAstral,
+  fourByteInverse,
+  fourByteNumber,
+  fourByteTable,
+  inverseOfPairs,
+  pairIndex,
+  pairTable,
+} from './code-tables.ts';
 import { findEscape } from './graphic-sets.ts';
 import type { UnitBuffer } from './unit-buffer.ts';
 
