@@ -118,6 +118,25 @@ export function checkDisk(name: string, makeDisk: (options: { filesOpenMax?: num
     await file.close();
   });
 
+  check('what was written durably needs no sync, whatever memory it lies in', async (disk) => {
+    const random = new SeededRandom(10);
+    const file = await disk.open('f', 'create');
+    const memory = new Uint8Array(new SharedArrayBuffer(4 * 1024 * 1024));
+    memory.set(random.bytes(memory.byteLength));
+    let offset = 0;
+    for (const sizeBytes of [4096, 64 * 1024, 1024 * 1024, 4 * 1024 * 1024, 10_000]) {
+      await file.writeDurably(offset, [memory.subarray(0, sizeBytes)]);
+      assert.deepEqual(Buffer.from(await file.read(offset, sizeBytes)), Buffer.from(memory.subarray(0, sizeBytes)));
+      offset += sizeBytes;
+      const parts = [random.bytes(100), random.bytes(5000)];
+      await file.writeDurably(offset, parts);
+      assert.deepEqual(Buffer.from(await file.read(offset, 5100)), Buffer.concat(parts));
+      offset = Math.ceil((offset + 5100) / 4096) * 4096;
+    }
+    await file.close();
+    await fails(() => file.writeDurably(0, [memory.subarray(0, 65_536)]), 'CLOSED');
+  });
+
   check('a read fills the memory that is given, and only as far as asked', async (disk) => {
     const file = await disk.open('f', 'create');
     const bytes = new SeededRandom(9).bytes(100_000);

@@ -106,6 +106,13 @@ export interface DiskFile {
    */
   sync(): Promise<void>;
 
+  /**
+   * `write` and then a `sync` of these bytes, in one call of the kernel where it can be one. Durable when it resolves; safe to
+   * repeat. A failure that may have come from the sync poisons the file as `sync` does. Not for bytes that were written before
+   * it: they may need a `sync` of their own.
+   */
+  writeDurably(offset: number, parts: readonly Uint8Array[]): Promise<void>;
+
   /** Shortens, or lengthens with zeros. Durable after the next `sync`. */
   truncate(sizeBytes: number): Promise<void>;
 
@@ -126,5 +133,5 @@ export type UncachedRead = { bytes: Uint8Array; cached: boolean };
 /** The most that one read returns: far above a record, far below what could hurt the process. LIMIT_EXCEEDED beyond. */
 export const readSizeBytesMax = 256 * 1024 * 1024;
 
-/** Open DiskFiles of one disk: each takes up to two descriptors, of the usual 4,096 or more. BUSY beyond. */
+/** Open DiskFiles of one disk: each takes up to three descriptors, of the usual 4,096 or more. BUSY beyond. */
 export const filesOpenMaxDefault = 1000;

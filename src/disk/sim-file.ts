@@ -116,6 +116,11 @@ export class SimFile implements DiskFile {
     this.#health.poisoned = true;
   }
 
+  async writeDurably(offset: number, parts: readonly Uint8Array[]): Promise<void> {
+    await this.write(offset, parts);
+    await this.sync();
+  }
+
   async truncate(sizeBytes: number): Promise<void> {
     assert(this.#mode !== 'read', 'a file is cut only when it was opened for it');
     assert(Number.isSafeInteger(sizeBytes) && sizeBytes >= 0, 'a file has a size');

@@ -135,10 +135,7 @@ export class PackWriter {
     const header = this.#headerWritten ? undefined : encodeHeader(this.plan);
     const writeOffset = header === undefined ? groupOffset : 0;
     const parts = image === undefined ? groupParts(records, commit, header) : [image.bytes(commit, header)];
-    await this.#onEveryMirror(async (file) => {
-      await file.write(writeOffset, parts);
-      await file.sync();
-    });
+    await this.#onEveryMirror((file) => file.writeDurably(writeOffset, parts));
     this.#headerWritten = true;
     this.#commitOffset = commitOffset;
     this.#endOffset = commitOffset + commitSizeBytes;

@@ -17,6 +17,7 @@ function fileOf(bytes: Uint8Array): DiskFile {
     read,
     readUncached: async (offset, length) => ({ bytes: await read(offset, length), cached: false }),
     write: () => Promise.reject(new Error('not written')),
+    writeDurably: () => Promise.reject(new Error('not written')),
     truncate: () => Promise.reject(new Error('not cut')),
     sync: async () => undefined,
     sizeBytes: async () => bytes.byteLength,

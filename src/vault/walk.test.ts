@@ -62,6 +62,7 @@ test('verification reads every byte of a pack once', async () => {
       return read;
     },
     write: () => Promise.reject(new Error('not written')),
+    writeDurably: () => Promise.reject(new Error('not written')),
     truncate: () => Promise.reject(new Error('not cut')),
     sync: async () => undefined,
     sizeBytes: () => file.sizeBytes(),

@@ -79,15 +79,21 @@ function fileWith(file: DiskFile, path: string, around: Around): DiskFile {
     if (isCut) return what === 'sync' ? 'footer sync' : undefined;
     return writes <= 1 ? `first group ${what}` : `later group ${what}`;
   };
+  const write: DiskFile['write'] = (offset, parts) => {
+    writes += 1;
+    return around(actOf('write'), () => file.write(offset, parts));
+  };
+  const sync: DiskFile['sync'] = () => around(actOf('sync'), () => file.sync());
   return {
     path: file.path,
     read: (offset, length) => file.read(offset, length),
     readUncached: (offset, length) => file.readUncached(offset, length),
-    write: (offset, parts) => {
-      writes += 1;
-      return around(actOf('write'), () => file.write(offset, parts));
+    write,
+    sync,
+    writeDurably: async (offset, parts) => {
+      await write(offset, parts);
+      await sync();
     },
-    sync: () => around(actOf('sync'), () => file.sync()),
     truncate: (sizeBytes) => {
       isCut = true;
       return file.truncate(sizeBytes);
