@@ -67,7 +67,7 @@ function slices(): { name: string; frames: PlainFrame[] } {
 
 const { name, frames } = slices();
 const [firstFrame] = frames as [PlainFrame];
-const colour = Array.from({ length: options.quick ? 2 : 8 }, (_, seed) =>
+const colour = Array.from({ length: options.quick ? 4 : 24 }, (_, seed) =>
   syntheticFrame({ columns: 640, rows: 480, bits: 8, components: 3, seed }),
 );
 const grey8 = Array.from({ length: options.quick ? 4 : 16 }, (_, seed) =>
