@@ -9,7 +9,7 @@ import { malformedPixels, pixelsBeyond } from './pixel-fault.ts';
 import { codedBytesMax } from './pixel-limits.ts';
 import { beginsStream, endsStream } from './stream-marks.ts';
 
-export type SplitterOptions = {
+type SplitterOptions = {
   readonly frameCount: number;
   /** The value of the first item; empty where there is no table. */
   readonly basicOffsets: Uint8Array;

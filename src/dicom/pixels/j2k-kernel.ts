@@ -2,7 +2,7 @@
 
 import { type KernelMemory, WasmKernel } from './wasm-kernel.ts';
 
-export type J2kExports = KernelMemory & {
+type J2kExports = KernelMemory & {
   openStream(input: number, sizeBytes: number): number;
   streamFacts(): number;
   decodeStream(out: number, arena: number, arenaBytes: number): number;

@@ -2,7 +2,7 @@
 
 import { type KernelMemory, WasmKernel } from './wasm-kernel.ts';
 
-export type JlsExports = KernelMemory & {
+type JlsExports = KernelMemory & {
   jlsScan(): number;
   decodeJls(input: number, end: number, out: number): number;
   encodeJls(samples: number, out: number, outBytes: number): number;
@@ -17,7 +17,7 @@ export type JlsPresets = {
   readonly reset: number;
 };
 
-export type JlsScan = {
+type JlsScan = {
   readonly columns: number;
   readonly rows: number;
   readonly precision: number;

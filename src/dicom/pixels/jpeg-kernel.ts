@@ -2,7 +2,7 @@
 
 import { type KernelMemory, WasmKernel } from './wasm-kernel.ts';
 
-export type JpegExports = KernelMemory & {
+type JpegExports = KernelMemory & {
   huffmanDefinition(): number;
   huffmanClear(): void;
   huffmanDefine(isAc: number, slot: number): number;
@@ -39,7 +39,7 @@ export function padded(values: readonly number[]): number[] {
 /** Where the entropy-coded bytes of a scan lie in the kernel, up to the end of the whole stream. */
 export type ScanPlace = { readonly input: number; readonly end: number };
 
-export type HuffmanDefinition = { readonly lengths: Uint8Array; readonly symbols: Uint8Array };
+type HuffmanDefinition = { readonly lengths: Uint8Array; readonly symbols: Uint8Array };
 
 const lengthsAt = 257 * 4;
 const symbolsAt = lengthsAt + 16;

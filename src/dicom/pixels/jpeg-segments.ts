@@ -4,7 +4,7 @@
 
 import { malformedPixels } from './pixel-fault.ts';
 
-export type JpegComponent = {
+type JpegComponent = {
   readonly id: number;
   readonly across: number;
   readonly down: number;

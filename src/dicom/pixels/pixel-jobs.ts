@@ -29,7 +29,7 @@ export type PixelResults = {
 };
 export type PixelResult = PixelResults[keyof PixelResults];
 
-export type PixelFailure = {
+type PixelFailure = {
   readonly code: ErrorCode | 'assertion';
   readonly message: string;
   /** Of our own mistakes: where it happened. */

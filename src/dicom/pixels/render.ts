@@ -91,7 +91,7 @@ function sizeOf(
 }
 
 /** Longest side of a thumbnail. */
-export const thumbnailSideMax = 128;
+const thumbnailSideMax = 128;
 /** What a thumbnail should stay below; noise may not. */
 export const thumbnailBytesWanted = 4096;
 const thumbnailQualities = [80, 65, 50, 35, 20] as const;

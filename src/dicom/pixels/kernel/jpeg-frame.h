@@ -47,7 +47,7 @@ typedef struct {
 extern Frame frame;
 extern Scan scan;
 
-/** Dequantizes, transforms and writes one block of a component's plane. `lastPlace`: natural order matters not, 0 means only the mean is there. */
+/** Dequantizes, transforms and writes one block of a component's plane. `lastPlace` is 0 where only the mean is there. */
 void placeBlock(const Component *component, const i16 *block, u32 lastPlace, u32 blockRow, u32 blockColumn);
 
 #endif
