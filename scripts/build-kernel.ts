@@ -1,12 +1,12 @@
 /*
- * Builds the kernels in WebAssembly, each from the C beside it: src/codec/kernel/pixel.wasm, src/keys/kernel/tree.wasm, and those of src/dicom/pixels/kernel. Only who changes
- * one needs this: the built files are committed.
+ * Builds the kernels in WebAssembly, each from the C beside it: src/codec/kernel/pixel.wasm, src/keys/kernel/tree.wasm, and those of
+ * src/dicom/pixels/kernel. Only who changes one needs this: the built files are committed.
  *
- *   node scripts/build-kernel.ts            rebuilds in place
+ *   node scripts/build-kernel.ts [PART]     rebuilds in place, all or those with PART in their path
  *   node scripts/build-kernel.ts --check    builds aside and compares: exit code 1 where the bytes differ
  *
- * Needs clang and lld with the wasm32 target (Debian: apt-get install clang lld). The same version of clang gives the same bytes, wherever
- * the checkout lies; the committed file was built by the version named in `clangVersion`, and another one may differ in bytes, not in meaning.
+ * Each needs the clang and lld named beside it, with the wasm32 target. The same version of clang gives the same bytes, wherever the checkout lies; another
+ * one may differ in bytes, not in meaning.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -14,24 +14,54 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
-export const clangVersion = '14.0.6';
+/** As Debian 12 has them: `apt-get install` of the packages. */
+export type Compiler = {
+  readonly command: string;
+  readonly linker: string;
+  readonly version: string;
+  readonly packages: string;
+};
+const clang14: Compiler = { command: 'clang', linker: 'wasm-ld', version: '14.0.6', packages: 'clang lld' };
+/** The first that knows relaxed SIMD in its final form, and the last (19 was tried) that takes vectors in an asm statement. */
+const clang16: Compiler = { command: 'clang-16', linker: 'wasm-ld-16', version: '16.0.6', packages: 'clang-16 lld-16' };
 
-export type Kernel = { readonly file: string; readonly sources: readonly string[] };
+export type Kernel = {
+  readonly file: string;
+  readonly compiler: Compiler;
+  readonly flags: readonly string[];
+  readonly sources: readonly string[];
+};
 
 const root = path.resolve(import.meta.dirname, '..');
 const codecFolder = 'src/codec/kernel';
 const dicomFolder = 'src/dicom/pixels/kernel';
 
+/** Numbers of a broken stream may overflow: they wrap, as the machine does it, and nothing is concluded from their not doing so. */
+const dicom = { compiler: clang14, flags: ['-fwrapv'] };
+
 export const kernels: readonly Kernel[] = [
   {
     file: `${codecFolder}/pixel.wasm`,
-    sources: ['best-decode.c', 'best-encode.c', 'fast.c', 'samples.c', 'memory.c'],
+    compiler: clang16,
+    flags: ['-mrelaxed-simd'],
+    sources: [
+      'best-decode.c',
+      'best-encode.c',
+      'best-decode-1.c',
+      'pack.c',
+      'fast-decode-1.c',
+      'samples.c',
+      'memory.c',
+    ],
   },
   {
     file: 'src/keys/kernel/tree.wasm',
+    compiler: clang14,
+    flags: [],
     sources: ['tree.c'],
   },
   {
+    ...dicom,
     file: `${dicomFolder}/jpeg.wasm`,
     sources: [
       'jpeg-huffman.c',
@@ -45,10 +75,12 @@ export const kernels: readonly Kernel[] = [
     ],
   },
   {
+    ...dicom,
     file: `${dicomFolder}/jls.wasm`,
     sources: ['jls.c', 'jls-decode.c', 'jls-encode.c', 'memory.c'],
   },
   {
+    ...dicom,
     file: `${dicomFolder}/j2k.wasm`,
     sources: [
       'j2k-header.c',
@@ -90,19 +122,15 @@ const flags = [
   '-Wl,-z,stack-size=65536',
 ];
 
-/** Numbers of a broken stream may overflow: they wrap, as the machine does it, and nothing is concluded from their not doing so. */
-const dicomFlags = ['-fwrapv'];
-
-/** The version of the clang found, or undefined where there is none that links for wasm32. */
-export function findClang(): string | undefined {
-  const { status, stdout } = spawnSync('clang', ['--version'], { encoding: 'utf8' });
-  if (status !== 0 || spawnSync('wasm-ld', ['--version']).status !== 0) return undefined;
+/** The version found, or undefined where there is none that links for wasm32. */
+export function findCompiler({ command, linker }: Compiler): string | undefined {
+  const { status, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+  if (status !== 0 || spawnSync(linker, ['--version']).status !== 0) return undefined;
   return /clang version (\d+\.\d+\.\d+)/.exec(stdout)?.[1];
 }
 
-function buildKernel({ file, sources }: Kernel, out: string): void {
-  const own = file.startsWith(dicomFolder) ? dicomFlags : [];
-  const { status, stderr, error } = spawnSync('clang', [...flags, ...own, '-o', out, ...sources], {
+function buildKernel({ file, compiler, flags: own, sources }: Kernel, out: string): void {
+  const { status, stderr, error } = spawnSync(compiler.command, [...flags, ...own, '-o', out, ...sources], {
     cwd: path.join(root, path.dirname(file)),
     encoding: 'utf8',
   });
@@ -122,14 +150,18 @@ export function kernelIsCurrent(kernel: Kernel): boolean {
 }
 
 function main(): number {
-  const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
-  const found = findClang();
-  if (found === undefined) {
-    console.error('clang and lld with the wasm32 target are needed (Debian: apt-get install clang lld)');
-    return 1;
-  }
+  const { values, positionals } = parseArgs({
+    options: { check: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  });
   let isCurrent = true;
-  for (const kernel of kernels) {
+  for (const kernel of kernels.filter(({ file }) => positionals.every((part) => file.includes(part)))) {
+    const found = findCompiler(kernel.compiler);
+    if (found === undefined) {
+      const { command, packages } = kernel.compiler;
+      console.error(`${kernel.file} needs ${command} with the wasm32 target (Debian: apt-get install ${packages})`);
+      return 1;
+    }
     if (values.check) {
       const current = kernelIsCurrent(kernel);
       isCurrent &&= current;

@@ -4,17 +4,16 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { findNativeSeries } from '../bench/support/native-pixels.ts';
-import { clangVersion, findClang, kernelIsCurrent, kernels } from '../scripts/build-kernel.ts';
+import { findCompiler, kernelIsCurrent, kernels } from '../scripts/build-kernel.ts';
 import { decodePixelBest, encodePixelBest } from '../src/codec/pixel-best.ts';
 import { decodePixelFast, encodePixelFast } from '../src/codec/pixel-fast.ts';
 
-const clang = findClang();
-const clangReason = `the kernel was built by clang ${clangVersion}, here is ${clang ?? 'none'}`;
-
 for (const kernel of kernels) {
-  const skip = clang === clangVersion ? false : clangReason;
+  const { command, version } = kernel.compiler;
+  const found = findCompiler(kernel.compiler);
+  const skip = found === version ? false : `built by ${command} ${version}, here is ${found ?? 'none'}`;
   test(`the committed ${kernel.file} is what its sources give`, { skip }, () => {
-    assert.ok(kernelIsCurrent(kernel), 'run node scripts/build-kernel.ts');
+    assert.ok(kernelIsCurrent(kernel), `run node scripts/build-kernel.ts ${kernel.file}`);
   });
 }
 

@@ -122,7 +122,9 @@ function pixelCases(): PixelCase[] {
       const pixel = shape.planar ? i % (rows * columns) : Math.floor(i / samplesPerPixel);
       const [x, y] = [pixel % columns, Math.floor(pixel / columns)];
       const smooth = 120 + 60 * Math.sin(x / 9) + 40 * Math.cos(y / 5) + (grain[i % grain.length] ?? 0) / 32;
-      const value = y > (rows * 2) / 3 ? 17 : x > columns / 2 ? smooth : smooth / 3;
+      const drawn = ((x >> 3) ^ (y >> 4)) & 1 ? 200 : 30;
+      const shaded = y > (rows * 2) / 3 ? 17 : x > columns / 2 ? smooth : smooth / 3;
+      const value = name === 'drawing' ? drawn : shaded;
       if (width === 1) plain.writeUInt8(Math.round(value) & 255, i);
       else if (name.includes('big')) plain.writeUInt16BE(Math.round(value * 12), 2 * i);
       else if (name.includes('signed')) plain.writeInt16LE(Math.round(value * 40) - 4000, 2 * i);
@@ -139,6 +141,7 @@ function pixelCases(): PixelCase[] {
   add('planar', 30, 50, 3, { bitsAllocated: 8, planar: true });
   add('colour16', 20, 40, 3, {});
   add('four', 17, 24, 4, { bitsAllocated: 8 });
+  add('drawing', 120, 160, 1, { bitsAllocated: 8 });
   add('narrow', 50, 8, 1, {});
   add('low', 1, 200, 1, {});
   const shape = { rows: 30, columns: 40, samplesPerPixel: 1, bitsAllocated: 16, planar: false } as const;
@@ -151,13 +154,13 @@ function pixelCases(): PixelCase[] {
   return cases;
 }
 
-/** <name>.plain beside <name>.<codec>.px, as the archive's encoders write them. */
+/** <name>.plain beside <name>.<codec>.<version>.px, as the archive's encoders write them. */
 function writePixelCases(folder: string): void {
   for (const { name, shape, plain } of pixelCases()) {
     writeFileSync(path.join(folder, `${name}.plain`), plain);
     for (const effort of ['fast', 'best'] as const) {
-      const { codec, packed } = encodePlain(plain, { kind: 'pixels', shape, effort });
-      if (codec === 3 || codec === 4) writeFileSync(path.join(folder, `${name}.${codec}.px`), packed);
+      const { codec, codecVersion, packed } = encodePlain(plain, { kind: 'pixels', shape, effort });
+      if (codec === 3 || codec === 4) writeFileSync(path.join(folder, `${name}.${codec}.${codecVersion}.px`), packed);
     }
   }
 }

@@ -22,9 +22,10 @@ becomes a DICOM file: DIR/<tenant>/dicom/<study>/<series>/<instance>.dcm.
 
 How fast: OpenSSL's libcrypto and libzstd are used where the system has them (after a self-test); a core of 2024 then
 extracts about 260 MB of content a second (AES, zstd) or 85 (SM4). Without them everything is done in plain Python at
-about 3.4 MB a second (300 GB a day) with AES and 0.7 with SM4. Pixels are decoded in plain Python always: about 1.9 MB
-a second of codec pixel-fast, 0.4 (34 GB a day) of pixel-best. So run several at once: --part 1/8, --part 2/8 and so on,
-each to its own --out, take a share of the objects each. `verify` decodes nothing and reads about 600 MB a second.
+about 3.4 MB a second (300 GB a day) with AES and 0.7 with SM4. Pixels are decoded in plain Python always: about 4.6 MB
+a second of codec pixel-fast, 0.9 (75 GB a day) of pixel-best, half of that of their version 1. So run several at once:
+--part 1/8, --part 2/8 and so on, each to its own --out, take a share of the objects each. `verify` decodes nothing and
+reads about 600 MB a second.
 
 The sections of this file: 1 limits and errors, 2 ciphers and digests, 3 Zstandard, 4 native libraries, 5 pixel codecs,
 6 keys, 7 packs, 8 the archive (all packs together), 9 content, 10 extraction, 11 verification, 12 commands.
@@ -91,7 +92,9 @@ CHUNK, LIST, ENTRY, EVENT, BUNDLE, SITE, COMMIT, INDEX = 1, 2, 3, 4, 5, 6, 16, 1
 KINDS = {1: "chunk", 2: "chunk list", 3: "entry", 4: "event", 5: "bundle", 6: "site", 16: "commit", 17: "index"}
 NOTES = (ENTRY, EVENT, SITE)  # the kinds that a footer repeats
 CIPHER_NONE, CIPHER_AES, CIPHER_SM4 = 0, 1, 2
-CODECS = {(0, 0): "none", (1, 1): "zstd", (3, 1): "pixel-fast", (4, 1): "pixel-best"}
+CODECS = {
+    (0, 0): "none", (1, 1): "zstd", (3, 1): "pixel-fast", (3, 2): "pixel-fast", (4, 1): "pixel-best", (4, 2): "pixel-best"
+}  # fmt: skip
 TLV_NONCE = 0x8001
 
 
@@ -1110,7 +1113,7 @@ class Engine:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# 5. Pixel codecs (docs/formats/pixel-fast.md and pixel-best.md)
+# 5. Pixel codecs (docs/formats/pixel-fast.md, pixel-fast-2.md, pixel-best.md and pixel-best-2.md)
 #
 # No library knows these, so they are plain Python always: the slowest part of this file. What those pages say is kept
 # to exactly; loops that run once a pixel are written out for speed.
@@ -1260,34 +1263,47 @@ def _fast_rows(stream, rows, row_samples, apart, wide):
 
 def decode_pixel_best(payload, plain_size, zstd):
     plain = _plain_modes(payload, plain_size, zstd)
-    if plain is not None:
-        return plain
-    _need(len(payload) >= 11, "head cut short")
-    flags, samples, rows, columns = struct.unpack_from("<BBII", payload, 1)
-    _need(flags <= 31 and 1 <= samples <= 4 and rows >= 1 and 1 <= columns <= 65535, "bad head")
-    wide, big_endian, flipped, decorrelated, planar = (bool(flags >> k & 1) for k in range(5))
-    tail = plain_size - rows * columns * samples * (2 if wide else 1)
-    _need(0 <= tail <= len(payload) - 11, "head does not fit the promised length")
-    _need(not decorrelated or samples == 3, "only three components can be decorrelated")
-    at, end, planes = 11, len(payload) - tail, []
-    for _ in range(samples):
-        plane = _BestPlane(payload[at:end], rows, columns)
-        planes.append(plane.decode())
-        at += plane.used
-    _need(at == end, "bytes between the planes and the tail")
-    if decorrelated:
-        for k in (0, 2):
-            planes[k] = [a + b for a, b in zip(planes[k], planes[1])]
-    mask, flip = (0xFFFF, 0x8000 if flipped else 0) if wide else (0xFF, 0)
-    values = [0] * (rows * columns * samples)
-    for k, plane in enumerate(planes):
-        plane = [(v & mask) ^ flip for v in plane]
-        if planar:
-            values[k * rows * columns : (k + 1) * rows * columns] = plane
-        else:
-            values[k::samples] = plane
-    form = (">" if big_endian else "<") + str(len(values)) + ("H" if wide else "B")
-    return struct.pack(form, *values) + payload[end:]
+    return plain if plain is not None else _PlaneHead(payload, plain_size).decode_planes(_BestPlane)
+
+
+class _PlaneHead:
+    """What a payload of planes begins with (version 1 of pixel-best, version 2 of both codecs), and the samples' way back."""
+
+    def __init__(self, payload, plain_size):
+        _need(len(payload) >= 11, "head cut short")
+        flags, samples, self.rows, self.columns = struct.unpack_from("<BBII", payload, 1)
+        _need(flags <= 31 and 1 <= samples <= 4 and self.rows >= 1 and 1 <= self.columns <= 65535, "bad head")
+        self.wide, self.big_endian, self.flipped, self.decorrelated, self.planar = (flags >> k & 1 for k in range(5))
+        _need(not self.decorrelated or samples == 3, "only three components can be decorrelated")
+        tail = plain_size - self.rows * self.columns * samples * (2 if self.wide else 1)
+        _need(0 <= tail <= len(payload) - 11, "head does not fit the promised length")
+        self.samples, self.body, self.tail = samples, payload[11 : len(payload) - tail], payload[len(payload) - tail :]
+
+    def decode_planes(self, form):
+        """All plane streams of the body; form(data, rows, columns) is one of them, `used` bytes long."""
+        at, planes = 0, []
+        for _ in range(self.samples):
+            plane = form(self.body[at:], self.rows, self.columns)
+            planes.append(plane.decode())
+            at += plane.used
+        _need(at == len(self.body), "bytes between the planes and the tail")
+        return self.join(planes)
+
+    def join(self, planes):
+        if self.decorrelated:
+            for k in (0, 2):
+                planes[k] = [a + b for a, b in zip(planes[k], planes[1])]
+        count = self.rows * self.columns
+        mask, flip = (0xFFFF, 0x8000 if self.flipped else 0) if self.wide else (0xFF, 0)
+        values = [0] * (count * self.samples)
+        for k, plane in enumerate(planes):
+            plane = [(v & mask) ^ flip for v in plane]
+            if self.planar:
+                values[k * count : (k + 1) * count] = plane
+            else:
+                values[k :: self.samples] = plane
+        form = (">" if self.big_endian else "<") + str(len(values)) + ("H" if self.wide else "B")
+        return struct.pack(form, *values) + self.tail
 
 
 class _SideDecoder:
@@ -1341,6 +1357,24 @@ class _SideDecoder:
     def signed(self, odds):
         return _unfold(self.number(odds))
 
+    def sparse(self):
+        """The values of a sparse plane; None for any other."""
+        if not self.direct(1):
+            return None
+        odds, count = _odds(32), self.direct(16) + 1
+        values = [self.direct(16)]
+        for _ in range(count - 1):
+            values.append(values[-1] + self.number(odds) + 1)
+        _need(values[-1] <= 65535, "a value out of range")
+        return values
+
+    def edges(self, odds, count):
+        edges, last = [], 0
+        for _ in range(count):
+            last = (last + self.number(odds)) & 0xFFFF
+            edges.append(last)
+        return sorted(edges)  # only how many lie below a measure counts
+
 
 def _odds(count):
     return [2048] * count
@@ -1362,33 +1396,18 @@ class _BestPlane:
         self._read_side(_SideDecoder(side))
 
     def _read_side(self, side):
-        self.values = None
-        if side.direct(1):
-            odds, count = _odds(32), side.direct(16) + 1
-            self.values = [side.direct(16)]
-            for _ in range(count - 1):
-                self.values.append(self.values[-1] + side.number(odds) + 1)
-            _need(self.values[-1] <= 65535, "a value out of range")
+        self.values = side.sparse()
         weight_odds, round_odds, edge_odds = _odds(32), _odds(32), _odds(32)
         self.low, self.high = _signed16(side.direct(16)), _signed16(side.direct(16))
         classes, contexts = side.direct(2) + 1, side.direct(4) + 1
         self.shift, self.calm = side.direct(4), side.direct(12)
-        # Only how many edges lie below a measure counts, so their order does not.
-        self.class_edges = sorted(self._read_edges(side, edge_odds, classes - 1))
-        self.context_edges = sorted(self._read_edges(side, edge_odds, contexts - 1))
+        self.class_edges = side.edges(edge_odds, classes - 1)
+        self.context_edges = side.edges(edge_odds, contexts - 1)
         self.weights = []  # per class: 16 weights and what is added before the shift
         for _ in range(classes):
             weights = [_signed16(side.signed(weight_odds)) for _ in range(16)]
             self.weights.append((*weights, side.signed(round_odds)))
         self._read_frequencies(side, contexts)
-
-    @staticmethod
-    def _read_edges(side, odds, count):
-        edges, last = [], 0
-        for _ in range(count):
-            last = (last + side.number(odds)) & 0xFFFF
-            edges.append(last)
-        return edges
 
     def _read_frequencies(self, side, contexts):
         odds = [[_odds(17) for _ in range(16)] for _ in range(3)]
@@ -1523,15 +1542,328 @@ class _BestPlane:
                             if i + 3 * k < columns + 5:
                                 pixels[-k][i + 3 * k], errors[-k][i + 3 * k] = pixel, size
         _need(words_at == len(words), "words left over")
-        plane = [v for row in pixels[:rows] for v in row[3 : 3 + columns]]
-        if self.values is not None:
-            middle = len(self.values) // 2
-            _need(all(0 <= v + middle < len(self.values) for v in plane), "a rank out of range")
-            plane = [self.values[v + middle] - 0x8000 for v in plane]
+        return _from_ranks(self.values, [v for row in pixels[:rows] for v in row[3 : 3 + columns]])
+
+
+def _from_ranks(values, plane):
+    if values is None:
         return plane
+    middle = len(values) // 2
+    _need(all(0 <= v + middle < len(values) for v in plane), "a rank out of range")
+    return [values[v + middle] - 0x8000 for v in plane]
 
 
-PIXEL_CODECS = {(3, 1): decode_pixel_fast, (4, 1): decode_pixel_best}
+# --- pixel-fast, version 2
+
+
+def decode_pixel_fast_2(payload, plain_size, zstd):
+    _need(len(payload) >= 1 and payload[0] in (0, 2, 3), "unknown mode")
+    if payload[0] == 0:
+        return payload[1:]
+    head = _PlaneHead(payload, plain_size)
+    if payload[0] == 3:
+        (size,) = struct.unpack_from("<I", head.body)
+        _need(size <= head.samples * (2 + 33 * (head.rows * head.columns // 16 + 1)), "more than the samples can need")
+        head.body = zstd(head.body[4:], size)
+    return head.decode_planes(_PackedPlane)
+
+
+class _PackedPlane:
+    """One plane in blocks of sixteen folded errors at the block's width."""
+
+    def __init__(self, data, rows, columns):
+        self.count, self.period = rows * columns, columns * -(-16 // columns)
+        blocks = (self.count + 15) // 16
+        nibbles, at = data[1 : 1 + (blocks + 1) // 2], 1 + (blocks + 1) // 2
+        _need(len(data) >= at and data[0] <= 2, "stream cut short")
+        self.guess = data[0]
+        widths = [nibble for pair in nibbles for nibble in (pair & 15, pair >> 4)][:blocks]
+        self.widths = [16 if width == 15 else width for width in widths]
+        self.used = at + 2 * sum(self.widths)
+        _need(self.used <= len(data), "stream cut short")
+        self.data = data[at : self.used]
+
+    def _run(self, at, width):
+        number, mask = int.from_bytes(self.data[at : at + width], "little"), (1 << width) - 1
+        return [number >> shift & mask for shift in range(0, 8 * width, width)] if width else [0] * 8
+
+    def _errors(self):
+        at = 0
+        for width in self.widths:
+            low = min(width, 8)
+            values = list(self.data[at : at + 16]) if width > 8 else self._run(at, low) + self._run(at + low, low)
+            if width > 8:
+                high, start = width - 8, at + 16
+                upper = self._run(start, high) + self._run(start + high, high)
+                values = [a | b << 8 for a, b in zip(values, upper)]
+            at += 2 * width
+            yield from values
+
+    def decode(self):
+        errors = [(z >> 1) ^ -(z & 1) for z in self._errors()][: self.count]
+        before = [0] * self.period  # what lies `period` before the plane
+        if self.guess != 1:
+            # Both other guesses add up along the plane: to the samples, or to their differences from those above.
+            total = 0
+            for i, error in enumerate(errors):
+                total += error
+                errors[i] = total
+        if self.guess == 0:
+            return [v & 0xFFFF for v in errors]
+        samples = before + errors
+        for i in range(self.period, len(samples)):
+            samples[i] = (samples[i] + samples[i - self.period]) & 0xFFFF
+        return samples[self.period :]
+
+
+# --- pixel-best, version 2
+
+
+def decode_pixel_best_2(payload, plain_size, zstd):
+    _need(len(payload) >= 1 and payload[0] in (0, 2), "unknown mode")
+    return payload[1:] if payload[0] == 0 else _PlaneHead(payload, plain_size).decode_planes(_Best2Plane)
+
+
+class _Best2Plane:
+    """One plane of samples: side information, then eight lanes that walk away from four seeds."""
+
+    LIVELY, ABOVE, WEST = 0, 1, 2
+
+    def __init__(self, data, rows, columns):
+        self.rows, self.columns = rows, columns
+        _need(len(data) >= 12, "stream cut short")
+        size_side, size_states, size_raw = struct.unpack_from("<3I", data, 0)
+        states_at, raw_at = 12 + size_side, 12 + size_side + size_states
+        self.used = raw_at + size_raw
+        _need(self.used <= len(data), "stream cut short")
+        side = _SideDecoder(data[12:states_at])
+        self.values = side.sparse()
+        self.low, self.high = _signed16(side.direct(16)), _signed16(side.direct(16))
+        self.constant = self.low == self.high
+        if self.constant:
+            _need(size_states == size_raw == 0, "a constant plane has no more")
+            return
+        _need(size_states >= 32, "stream cut short")
+        self.states = list(struct.unpack_from("<8I", data, states_at))
+        self.words = struct.unpack_from("<%dH" % ((size_states - 32) // 2), data, states_at + 32)
+        self._read_walk(side)
+        self._read_model(side)
+        self._read_tables(side)
+        raw_odds, self.raw, self.raw_left = _odds(32), [], []
+        for lane in range(8):
+            left = self.used - raw_at
+            size = side.number(raw_odds) if lane < 7 and left else left
+            _need(size <= left, "raw bits cut short")
+            self.raw.append(_ForwardBits(data[raw_at : raw_at + size]))
+            self.raw_left.append(8 * size)
+            raw_at += size
+
+    def _read_walk(self, side):
+        rows, columns = self.rows, self.columns
+        flats = side.direct(1)
+        segments = columns // 32 if flats and columns >= 64 else 1
+        self.segments = [(32 * k, 32 if k + 1 < segments else columns - 32 * k) for k in range(segments)]
+        self.map = [[self.LIVELY] * (segments + 1) for _ in range(rows + 1)]  # the last row serves as the one before the first
+        if not flats:
+            begins = [k * rows // 4 for k in range(5)]
+            self.blocks = [(a, (a + b) // 2, b) for a, b in zip(begins, begins[1:])]
+            return
+        odds, self.blocks, begin = _odds(32), [], 0
+        for _ in range(4):
+            up, down = side.number(odds), side.number(odds)
+            _need(down > 0 or up == 0, "a block without its seed")
+            self.blocks.append((begin, begin + up, begin + up + down))
+            begin += up + down
+        _need(begin == rows, "blocks that do not fill the plane")
+        seeds = {seed for begin, seed, end in self.blocks if end > begin}
+        copied_odds, flat_odds, west_odds, copied = _odds(2), _odds(8), _odds(9), 0
+        for row in range(rows):
+            kinds, north = self.map[row], self.map[row - 1]
+            if row not in seeds:
+                copied = side.bit(copied_odds, copied)
+                if copied:
+                    kinds[:segments] = [self.ABOVE] * segments
+                    continue
+            west = self.LIVELY
+            for k in range(segments):
+                around = (west > 0) + 2 * (north[k] > 0) + 4 * (north[k + 1] > 0)
+                if side.bit(flat_odds, around):
+                    is_west = row in seeds or side.bit(west_odds, 3 * west + north[k])
+                    kinds[k] = self.WEST if is_west else self.ABOVE
+                west = kinds[k]
+
+    def _read_model(self, side):
+        self.is_median, self.base, self.contexts = side.direct(1), 256 + side.direct(5), side.direct(5) + 1
+        _need(self.contexts <= 24 and self.base + self.contexts <= 286, "bad contexts")
+        self.class_edges, self.weights = [], []
+        if self.is_median:
+            return
+        classes, precision = side.direct(2) + 1, side.direct(4)
+        _need(precision <= 12, "bad precision")
+        weight_odds, round_odds = _odds(32), _odds(32)
+        self.class_edges = side.edges(_odds(32), classes - 1)
+        for _ in range(classes):
+            weights = [_signed16(side.signed(weight_odds) << (12 - precision)) for _ in range(12)]
+            self.weights.append((*weights, side.signed(round_odds)))
+
+    def _read_length(self, side, odds, kind, expected):
+        same, less_odds, more = odds
+        if not side.bit(same[kind], expected):
+            return expected
+        less = expected == 12 or (expected > 0 and not side.bit(less_odds[kind], expected))
+        far, most = 1, expected if less else 12 - expected
+        while far < most and side.bit(more[kind][less], far):
+            far += 1
+        return expected - far if less else expected + far
+
+    def _read_tables(self, side):
+        share_odds, table_of = _odds(1), [0]
+        for _ in range(self.contexts - 1):
+            table_of.append(table_of[-1] + 1 - side.bit(share_odds, 0))
+        three = range(3)
+        odds = [_odds(13) for _ in three], [_odds(13) for _ in three], [[_odds(13), _odds(13)] for _ in three]
+        mantissa_bits, before, tables = side.direct(2), None, []
+        for _ in range(table_of[-1] + 1):
+            coarse, last, top = side.direct(1), side.direct(8), side.direct(8)
+            _need(last < 164 and top < 164, "bad token")
+            lengths, frequencies, t = [0] * 164, [0] * 164, 0
+            while t <= last:
+                size = 1 if not coarse or t < 16 or t >= 128 else 4 if t < 32 else 8 if t < 64 else 16
+                near = lengths[t - 2] if t >= 2 else lengths[0] if t == 1 else 6
+                nearer = lengths[t - 1] if t >= 1 else 6
+                if before is None:
+                    kind, expected = 0, (near + nearer + 1) >> 1
+                else:
+                    kind, expected = 2 if before[t] else 1, (near + nearer + 2 * before[t] + 2) >> 2
+                length = self._read_length(side, odds, kind, expected)
+                lengths[t : t + size] = [length] * size
+                if length:
+                    extra = min(length - 1, mantissa_bits)
+                    value = (1 << extra | side.direct(extra)) << (length - 1 - extra)
+                    frequencies[t : t + size] = [value] * size
+                t += size
+            left = 2048 - sum(frequencies)
+            _need(left >= 0, "frequencies claim too much")
+            frequencies[top] += left
+            before, slots, start = lengths, [], 0
+            for t, f in enumerate(frequencies):
+                slots += [(t, f, start)] * f
+                start += f
+            tables.append(slots)
+        # By twice a measure's bit length and the bit below its leading one: its half octave, 252 less.
+        contexts = (max(0, min(self.contexts - 1, half + 252 - self.base)) for half in range(36))
+        self.slots = [tables[table_of[context]] for context in contexts]
+
+    def _segments_of(self, pixels, lane, seeds):
+        """Walks a lane's rows, fills what is flat, and stops at each lively segment until that is decoded."""
+        begin, seed, end = self.blocks[lane // 2]
+        step = -1 if lane & 1 else 1
+        if begin == end or (seeds and lane & 1):
+            return
+        for row in (seed,) if seeds else range(seed + 1, end) if step > 0 else range(seed - 1, begin - 1, -1):
+            p, far = pixels[row], (row - seed) * step
+            n = pixels[row - step] if far > 0 else p
+            nn = pixels[row - 2 * step] if far > 1 else n
+            nnn = pixels[row - 3 * step] if far > 2 else nn
+            p[:3] = [n[3] if far > 0 else self.low] * 3
+            for (first, length), kind in zip(self.segments, self.map[row]):
+                start = first + 3
+                if kind == self.LIVELY:
+                    yield lane, p, n, nn, nnn, start, length
+                elif kind == self.ABOVE:
+                    p[start : start + length] = n[start : start + length]
+                else:
+                    p[start : start + length] = [p[start - 1]] * length
+            p[-1] = p[-2]
+            if far == 0:
+                p[:3] = [p[3]] * 3
+
+    def decode(self):
+        if self.constant:
+            return _from_ranks(self.values, [self.low] * (self.rows * self.columns))
+        # A column lies at its number + 3; behind the last there is one more, equal to it.
+        pixels = [[0] * (self.columns + 4) for _ in range(self.rows)]
+        self.words_at = 0
+        for seeds in (True, False):
+            lanes = [self._segments_of(pixels, lane, seeds) for lane in range(8)]
+            while True:
+                work = [segment for segment in (next(lane, None) for lane in lanes) if segment is not None]
+                if not work:
+                    break
+                self._decode_round(work, seeds)
+        _need(self.words_at == len(self.words), "words left over")
+        _need(all(0 <= left < 8 for left in self.raw_left), "raw bits left over")
+        return _from_ranks(self.values, [v for row in pixels for v in row[3 : 3 + self.columns]])
+
+    def _decode_round(self, work, seeds):
+        sizes, slots, states, words, words_at = _SIZES16, self.slots, self.states, self.words, self.words_at
+        low, high, class_edges, weights, is_median = self.low, self.high, self.class_edges, self.weights, self.is_median
+        errors = [None] * 8  # of W and WW
+        for column in range(max(segment[6] for segment in work)):
+            for lane, p, n, nn, nnn, start, length in work:
+                if column >= length:
+                    continue
+                i = start + column
+                w, ww = p[i - 1], p[i - 2]
+                if seeds:
+                    above = 0
+                else:
+                    north, nw, ne = n[i], n[i - 1], n[i + 1]
+                    here, next_ = sizes[north - nw] + sizes[north - nn[i]], sizes[ne - north] + sizes[ne - nn[i + 1]]
+                    above = (here if here < 65535 else 65535) + (next_ if next_ < 65535 else 65535)
+                    above = above if above < 65535 else 65535
+                error_w, error_ww = errors[lane] if column else (above >> 2, above >> 2)
+                measure = 3 * error_w + 2 * error_ww
+                measure += (measure if seeds else above) + 2
+                measure = measure if measure < 65535 else 65535
+                bits = measure.bit_length()
+                state = states[lane]
+                token, frequency, first = slots[2 * bits + (measure >> (bits - 2) & 1)][state & 2047]
+                state = frequency * (state >> 11) + (state & 2047) - first
+                if state < 32768:
+                    _need(words_at < len(words), "words cut short")
+                    state = state << 16 | words[words_at]
+                    words_at += 1
+                states[lane] = state & 0xFFFFFFFF
+                if token < 128:
+                    error = (token >> 1) ^ -(token & 1)
+                else:
+                    extra = 5 + ((token - 128) >> 2)
+                    error = _signed16(_unfold(((4 + (token & 3)) << extra) + self.raw[lane].take(extra)))
+                    self.raw_left[lane] -= extra
+                if seeds:
+                    guess = w
+                elif is_median:
+                    plane = north - nw
+                    plane = w + (-32768 if plane < -32768 else 32767 if plane > 32767 else plane)
+                    if w < north:
+                        guess = w if plane < w else north if plane > north else plane
+                    else:
+                        guess = north if plane < north else w if plane > w else plane
+                else:
+                    texture = above + min(65535, sizes[w - nw] + sizes[w - ww])
+                    a, b, c, d, e, f, g, h, j, k, l, m, more = weights[
+                        bisect_left(class_edges, texture if texture < 65535 else 65535)
+                    ]
+                    guess = (
+                        (more + a * w + b * nw + c * north + d * ne + e * n[i - 2] + f * nn[i - 2] + g * nn[i - 1]
+                         + h * nn[i] + j * nn[i + 1] + k * nnn[i] + l * ww + m * p[i - 3] + 0x80000000 & 0xFFFFFFFF)
+                        - 0x80000000
+                    ) >> 12  # fmt: skip
+                    guess = -32768 if guess < -32768 else 32767 if guess > 32767 else guess
+                    guess = low if guess < low else guess
+                    guess = high if guess > high else guess
+                p[i] = (guess + error + 0x8000 & 0xFFFF) - 0x8000
+                errors[lane] = (error if error >= 0 else -error, error_w)
+        self.words_at = words_at
+
+
+PIXEL_CODECS = {
+    (3, 1): decode_pixel_fast,
+    (3, 2): decode_pixel_fast_2,
+    (4, 1): decode_pixel_best,
+    (4, 2): decode_pixel_best_2,
+}
 
 
 def decode_codec(engine, codec, version, packed, size):

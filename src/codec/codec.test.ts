@@ -54,8 +54,9 @@ test('pixels are packed by the codec of the effort, and a wrong claim loses noth
 });
 
 test('pixels that do not decode are CODEC_FAULT', () => {
-  checkFails({ codec: codecNumber.pixelFast, codecVersion: 1, plainSizeBytes: 100 }, 'CODEC_FAULT');
-  checkFails({ codec: codecNumber.pixelBest, codecVersion: 1, plainSizeBytes: 100 }, 'CODEC_FAULT');
+  for (const codec of [codecNumber.pixelFast, codecNumber.pixelBest]) {
+    for (const codecVersion of [1, 2]) checkFails({ codec, codecVersion, plainSizeBytes: 100 }, 'CODEC_FAULT');
+  }
 });
 
 function checkFails(
@@ -73,6 +74,7 @@ test('a codec or version that is not in the registry is CODEC_UNKNOWN', () => {
   checkFails({ codec: 99, codecVersion: 0, plainSizeBytes: 10 }, 'CODEC_UNKNOWN');
   checkFails({ codec: codecNumber.zstd, codecVersion: 2, plainSizeBytes: 10 }, 'CODEC_UNKNOWN');
   checkFails({ codec: codecNumber.none, codecVersion: 1, plainSizeBytes: text.byteLength }, 'CODEC_UNKNOWN');
+  checkFails({ codec: codecNumber.pixelBest, codecVersion: 3, plainSizeBytes: text.byteLength }, 'CODEC_UNKNOWN');
 });
 
 test('bytes that do not decode to the promised length are CODEC_FAULT', () => {

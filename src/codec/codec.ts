@@ -9,14 +9,25 @@ import { ArchiveError, assert, bytesEqual, never } from '../base/index.ts';
 import { chunkSizeBytesMax } from '../format/index.ts';
 import { CodecFault } from './codec-fault.ts';
 import { decodePixelBest, encodePixelBest } from './pixel-best.ts';
+import { decodePixelBest1 } from './pixel-best-1.ts';
 import { decodePixelFast, encodePixelFast } from './pixel-fast.ts';
+import { decodePixelFast1 } from './pixel-fast-1.ts';
 import type { PixelShape } from './pixel-shape.ts';
 import { type Effort, packZstd, savesEnough, unpackZstd } from './zstd.ts';
 
 export const codecNumber = { none: 0, zstd: 1, pixelFast: 3, pixelBest: 4 } as const;
 export type CodecNumber = (typeof codecNumber)[keyof typeof codecNumber];
 
-const codecVersions: Record<CodecNumber, number> = { 0: 0, 1: 1, 3: 1, 4: 1 };
+type Decode = (packed: Uint8Array, plainSizeBytes: number) => Uint8Array;
+
+/** Each codec's decoders by version: none is ever taken away. */
+const decoders: Record<CodecNumber, Readonly<Record<number, Decode>>> = {
+  0: { 0: (packed) => packed },
+  1: { 1: unpackZstd },
+  3: { 1: decodePixelFast1, 2: decodePixelFast },
+  4: { 1: decodePixelBest1, 2: decodePixelBest },
+};
+const versionsWritten: Record<CodecNumber, number> = { 0: 0, 1: 1, 3: 2, 4: 2 };
 
 /** What the caller knows of the bytes. `raw`: they are stored as they are, without a look. A shape is a claim and may be wrong; then they pack worse. */
 export type CodecHint =
@@ -42,7 +53,7 @@ export function encodePlain(plain: Uint8Array, hint: CodecHint): Packed {
 }
 
 function packedAs(codec: CodecNumber, packed: Uint8Array): Packed {
-  return { codec, codecVersion: codecVersions[codec], packed };
+  return { codec, codecVersion: versionsWritten[codec], packed };
 }
 
 function encodeBytes(plain: Uint8Array, effort: Effort): Packed {
@@ -63,7 +74,8 @@ function encodePixels(plain: Uint8Array, shape: PixelShape, effort: Effort): Pac
 
 function unpacksTo(codec: CodecNumber, packed: Uint8Array, plain: Uint8Array): boolean {
   try {
-    return bytesEqual(unpack(codec, packed, plain.byteLength), plain);
+    const codecVersion = versionsWritten[codec];
+    return bytesEqual(decodePacked({ codec, codecVersion, plainSizeBytes: plain.byteLength }, packed), plain);
   } catch (error) {
     if (error instanceof ArchiveError) return false;
     throw error;
@@ -75,37 +87,23 @@ export type CodecFields = { readonly codec: number; readonly codecVersion: numbe
 /** Exactly `plainSizeBytes` bytes. May answer with `packed` itself, not a copy. */
 export function decodePacked(fields: CodecFields, packed: Uint8Array): Uint8Array {
   const { codec, codecVersion, plainSizeBytes } = fields;
-  if (!isCodecNumber(codec) || codecVersions[codec] !== codecVersion) {
+  const decode = isCodecNumber(codec) ? decoders[codec][codecVersion] : undefined;
+  if (decode === undefined) {
     throw new ArchiveError('CODEC_UNKNOWN', `codec ${codec}, version ${codecVersion} is not known to this version`);
   }
   if (plainSizeBytes > chunkSizeBytesMax) {
     throw new ArchiveError('CODEC_FAULT', `a record promises ${plainSizeBytes} bytes, more than a chunk`);
   }
-  const plain = unpack(codec, packed, plainSizeBytes);
+  const plain = decodeChecked(decode, packed, plainSizeBytes);
   if (plain.byteLength !== plainSizeBytes) {
     throw new ArchiveError('CODEC_FAULT', `a record gives ${plain.byteLength} bytes instead of ${plainSizeBytes}`);
   }
   return plain;
 }
 
-function unpack(codec: CodecNumber, packed: Uint8Array, plainSizeBytes: number): Uint8Array {
-  switch (codec) {
-    case codecNumber.none:
-      return packed;
-    case codecNumber.zstd:
-      return unpackZstd(packed, plainSizeBytes);
-    case codecNumber.pixelFast:
-      return decodePixels(() => decodePixelFast(packed, plainSizeBytes));
-    case codecNumber.pixelBest:
-      return decodePixels(() => decodePixelBest(packed, plainSizeBytes));
-    default:
-      return never(codec, 'a codec decodes');
-  }
-}
-
-function decodePixels(decode: () => Uint8Array): Uint8Array {
+function decodeChecked(decode: Decode, packed: Uint8Array, plainSizeBytes: number): Uint8Array {
   try {
-    return decode();
+    return decode(packed, plainSizeBytes);
   } catch (cause) {
     if (cause instanceof CodecFault) throw new ArchiveError('CODEC_FAULT', 'pixels do not decode', { cause });
     throw cause;
@@ -113,5 +111,5 @@ function decodePixels(decode: () => Uint8Array): Uint8Array {
 }
 
 export function isCodecNumber(value: number): value is CodecNumber {
-  return Object.hasOwn(codecVersions, value);
+  return Object.hasOwn(decoders, value);
 }

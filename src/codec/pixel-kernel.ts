@@ -10,46 +10,20 @@ import { readFileSync } from 'node:fs';
 export type KernelExports = {
   readonly memory: WebAssembly.Memory;
   readonly __heap_base: WebAssembly.Global;
-  bestEncodeBytes(pixels: number, columns: number): number;
-  bestEncodeMax(pixels: number): number;
+  strideOf(columns: number): number;
+  planeBytes(rows: number, columns: number): number;
+  bestEncodeBytes(rows: number, columns: number): number;
+  bestEncodeMax(rows: number, columns: number): number;
   bestEncode(plane: number, rows: number, columns: number, out: number, work: number): number;
-  bestDecodeBytes(columns: number): number;
+  bestDecodeBytes(rows: number, columns: number): number;
   bestDecode(input: number, sizeBytes: number, plane: number, rows: number, columns: number, work: number): number;
-  readSamples(
-    input: number,
-    plane: number,
-    count: number,
-    stride: number,
-    wide: number,
-    bigEndian: number,
-    flip: number,
-  ): void;
-  writeSamples(
-    out: number,
-    plane: number,
-    count: number,
-    stride: number,
-    wide: number,
-    bigEndian: number,
-    flip: number,
-  ): void;
-  subtractPlane(plane: number, other: number, count: number, wide: number): void;
-  addPlane(plane: number, other: number, count: number): void;
-  roughness(plane: number, count: number): number;
-  fastEncodeBytes(rows: number, rowSamples: number): number;
-  fastEncodeMax(rows: number, rowSamples: number): number;
-  fastEncode(
-    input: number,
-    rows: number,
-    rowSamples: number,
-    apart: number,
-    wide: number,
-    bigEndian: number,
-    out: number,
-    work: number,
-  ): number;
-  fastDecodeBytes(rowSamples: number): number;
-  fastDecode(
+  bestDecode1Bytes(columns: number): number;
+  bestDecode1(input: number, sizeBytes: number, plane: number, rows: number, columns: number, work: number): number;
+  packMax(count: number): number;
+  pack(plane: number, count: number, period: number, out: number): number;
+  unpack(input: number, sizeBytes: number, plane: number, count: number, period: number): number;
+  fastDecode1Bytes(rowSamples: number): number;
+  fastDecode1(
     input: number,
     sizeBytes: number,
     rows: number,
@@ -60,6 +34,35 @@ export type KernelExports = {
     out: number,
     work: number,
   ): number;
+  lookAtWords(input: number, count: number, step: number): number;
+  readSamples(
+    input: number,
+    plane: number,
+    rows: number,
+    columns: number,
+    stride: number,
+    step: number,
+    wide: number,
+    bigEndian: number,
+    flip: number,
+  ): void;
+  writeSamples(
+    out: number,
+    plane: number,
+    rows: number,
+    columns: number,
+    stride: number,
+    step: number,
+    wide: number,
+    bigEndian: number,
+    flip: number,
+  ): void;
+  readRgb(input: number, red: number, green: number, blue: number, rows: number, columns: number, stride: number): void;
+  writeRgb(out: number, red: number, green: number, blue: number, rows: number, columns: number, stride: number): void;
+  subtractPlane(plane: number, other: number, rows: number, columns: number, stride: number): void;
+  addPlane(plane: number, other: number, rows: number, columns: number, stride: number): void;
+  roughness(plane: number, rows: number, columns: number, stride: number): number;
+  roughnessBeside(plane: number, other: number, rows: number, columns: number, stride: number): number;
 };
 
 const pageBytes = 65536;

@@ -1,64 +1,67 @@
-// Owns: what the payloads of both pixel codecs share. The first byte is the mode:
-//   0 stored: the plain bytes follow. 1 zstd: one zstd frame follows. 2 pixels: what the codec itself makes of them follows.
-// A stored payload is one byte longer than the plain bytes, and no payload is longer than that.
+// Owns: what the payloads of the pixel codecs share: the first byte, which is the mode; bytes stored as they are; zstd frames within; and kernel
+// calls on bytes that nobody vouches for. A stored payload is one byte longer than the plain bytes, and no payload is longer than that.
 
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { CodecFault } from './codec-fault.ts';
 import { dropKernel } from './pixel-kernel.ts';
 
-export const payloadMode = { stored: 0, zstd: 1, pixels: 2 } as const;
+/** zstd: version 1 alone. squeezed: the fast codec alone. */
+export const payloadMode = { stored: 0, zstd: 1, pixels: 2, squeezed: 3 } as const;
 
 /** Readable bytes that the kernel wants behind its input. */
 export const slackBytes = 16;
 
-function payloadOf(first: number, rest: Uint8Array): Uint8Array {
-  const out = new Uint8Array(rest.length + 1);
-  out[0] = first;
-  out.set(rest, 1);
+export function storedPayload(plain: Uint8Array): Uint8Array {
+  const out = new Uint8Array(plain.length + 1);
+  out[0] = payloadMode.stored;
+  out.set(plain, 1);
   return out;
 }
 
-/** Below this the tables outweigh the samples more often than not. */
-const smallBytesMax = 4096;
-
-/** How zstd is tried beside a codec: at what level, and from what ratio on (drawings and flat frames, where repetition counts). */
-export type ZstdTrial = { readonly level: number; readonly ratioMin: number };
-
-/** The shortest of the modes; zstd is tried only where it has a chance. */
-export function shortestPayload(plain: Uint8Array, pixels: Uint8Array | undefined, trial: ZstdTrial): Uint8Array {
-  const sizeBest = Math.min(pixels?.length ?? Number.POSITIVE_INFINITY, plain.length + 1);
-  if (plain.length <= smallBytesMax || sizeBest * trial.ratioMin < plain.length || sizeBest > plain.length) {
-    const squeezed = zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: trial.level } });
-    if (squeezed.length + 1 < sizeBest) return payloadOf(payloadMode.zstd, squeezed);
+export function decodeStored(stored: Uint8Array, plainSizeBytes: number): Uint8Array {
+  if (stored.length - 1 !== plainSizeBytes) {
+    throw new CodecFault('stored bytes differ in length from what was promised');
   }
-  return pixels !== undefined && pixels.length === sizeBest ? pixels : payloadOf(payloadMode.stored, plain);
+  return stored.slice(1);
 }
 
-/** Decodes the modes that both codecs share; undefined where the mode is `pixels`. */
-export function decodePlainModes(stored: Uint8Array, plainSizeBytes: number): Uint8Array | undefined {
+/** One zstd frame at the fastest level, whose tables are no larger than the bytes need: clearing larger ones would cost more than the work. */
+export function squeeze(bytes: Uint8Array): Uint8Array {
+  const log = Math.max(10, Math.ceil(Math.log2(bytes.length)));
+  return zstdCompressSync(bytes, {
+    chunkSize: bytes.length + 512,
+    params: {
+      [constants.ZSTD_c_compressionLevel]: 1,
+      [constants.ZSTD_c_windowLog]: Math.min(20, log),
+      [constants.ZSTD_c_hashLog]: Math.min(14, log),
+    },
+  });
+}
+
+/** The `sizeBytes` bytes of one zstd frame. */
+export function unsqueeze(squeezed: Uint8Array, sizeBytes: number): Uint8Array {
+  let bytes: Uint8Array;
+  try {
+    bytes = zstdDecompressSync(squeezed, { maxOutputLength: Math.max(1, sizeBytes) });
+  } catch (cause) {
+    throw new CodecFault('zstd does not decode', { cause });
+  }
+  if (bytes.length !== sizeBytes) throw new CodecFault('zstd gives another length than was promised');
+  return bytes;
+}
+
+/** The modes that both codecs of version 1 share; undefined where the mode is `pixels`. */
+export function decodePlainModes1(stored: Uint8Array, plainSizeBytes: number): Uint8Array | undefined {
   switch (stored[0]) {
     case payloadMode.stored:
-      if (stored.length - 1 !== plainSizeBytes)
-        throw new CodecFault('stored bytes differ in length from what was promised');
-      return stored.slice(1);
+      return decodeStored(stored, plainSizeBytes);
     case payloadMode.zstd:
-      return decodeZstd(stored.subarray(1), plainSizeBytes);
+      return unsqueeze(stored.subarray(1), plainSizeBytes);
     case payloadMode.pixels:
       return undefined;
     default:
       throw new CodecFault('unknown mode');
   }
-}
-
-function decodeZstd(squeezed: Uint8Array, plainSizeBytes: number): Uint8Array {
-  let plain: Uint8Array;
-  try {
-    plain = zstdDecompressSync(squeezed, { maxOutputLength: Math.max(1, plainSizeBytes) });
-  } catch (cause) {
-    throw new CodecFault('zstd does not decode', { cause });
-  }
-  if (plain.length !== plainSizeBytes) throw new CodecFault('zstd gives another length than was promised');
-  return plain;
 }
 
 /** A kernel call on untrusted bytes: a trap is the bytes' fault. */

@@ -60,24 +60,3 @@ export function layOut(sizeBytes: number, shape: PixelShape): PixelLayout {
   const rows = columns > 0 ? Math.floor(words / columns) : 0;
   return { rows, columns, samples: 1, wide, planar: false, tailBytes: sizeBytes - rows * columns * width };
 }
-
-/** Whether 16-bit words look smoother with their bytes the other way round. Sampled: about 1024 neighbours. */
-export function looksBigEndian(plain: Uint8Array, strideWords: number): boolean {
-  const words = Math.floor(plain.length / 2);
-  const step = Math.max(1, Math.floor(words / 1024));
-  let asLittle = 0;
-  let asBig = 0;
-  for (let k = strideWords; k < words; k += step) {
-    const low = plain[2 * k] ?? 0;
-    const high = plain[2 * k + 1] ?? 0;
-    const lowBefore = plain[2 * (k - strideWords)] ?? 0;
-    const highBefore = plain[2 * (k - strideWords) + 1] ?? 0;
-    asLittle += Math.abs(wrap16(low - lowBefore + 256 * (high - highBefore)));
-    asBig += Math.abs(wrap16(high - highBefore + 256 * (low - lowBefore)));
-  }
-  return asBig < asLittle;
-}
-
-function wrap16(value: number): number {
-  return (value << 16) >> 16;
-}

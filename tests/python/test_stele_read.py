@@ -240,34 +240,38 @@ class ZstdTest(unittest.TestCase):
 class PixelTest(unittest.TestCase):
     @unittest.skipUnless("STELE_PIXEL_CASES" in os.environ, "pixels are encoded by tests/python-reader.test.ts")
     def test_what_the_encoders_of_the_archive_wrote(self):
-        """The folder holds <name>.plain and <name>.<codec>.px."""
+        """The folder holds <name>.plain and <name>.<codec>.<version>.px."""
         folder, modes, rng = os.environ["STELE_PIXEL_CASES"], set(), random.Random(SEED)
         for name in sorted(os.listdir(folder)):
             if not name.endswith(".px"):
                 continue
-            stem, codec, _ = name.split(".")
+            stem, codec, version = name.split(".")[:3]
+            codec, version = int(codec), int(version)
             with open(os.path.join(folder, stem + ".plain"), "rb") as file:
                 plain = file.read()
             with open(os.path.join(folder, name), "rb") as file:
                 payload = file.read()
-            modes.add((codec, payload[0]))
+            modes.add((codec, version, payload[0]))
             with self.subTest(name):
                 engine = reader.Engine(True)
-                self.assertTrue(reader.decode_codec(engine, int(codec), 1, payload, len(plain)) == plain)
+                self.assertTrue(reader.decode_codec(engine, codec, version, payload, len(plain)) == plain)
                 for _ in range(2):  # damage ends in an error or in as many bytes
                     bad = bytearray(payload)
                     bad[rng.randrange(min(len(bad), 60))] ^= 1 << rng.randrange(8)
                     bad = bytes(bad[: rng.choice((len(bad), rng.randrange(len(bad) + 1)))])
                     with contextlib.suppress(reader.Damaged):
-                        self.assertEqual(len(reader.decode_codec(engine, int(codec), 1, bad, len(plain))), len(plain))
-        self.assertLessEqual({("3", 2), ("4", 2)}, modes)
+                        self.assertEqual(len(reader.decode_codec(engine, codec, version, bad, len(plain))), len(plain))
+        self.assertLessEqual({(3, 2, 2), (3, 2, 3), (4, 2, 2)}, modes)
 
     def test_payloads_that_hold_no_pixels(self):
         engine = reader.Engine(True)
-        for codec in (3, 4):
-            self.assertEqual(reader.decode_codec(engine, codec, 1, b"\0abc", 3), b"abc")
-            self.assertEqual(reader.decode_codec(engine, codec, 1, b"\1" + maker.zstd_stored(b"abc"), 3), b"abc")
+        for codec, version in ((3, 1), (3, 2), (4, 1), (4, 2)):
+            self.assertEqual(reader.decode_codec(engine, codec, version, b"\0abc", 3), b"abc")
+            squeezed = b"\1" + maker.zstd_stored(b"abc")
+            if version == 1:
+                self.assertEqual(reader.decode_codec(engine, codec, 1, squeezed, 3), b"abc")
             for bad in (
+                *((squeezed,) if version == 2 else ()),
                 b"",
                 b"\3",
                 b"\0ab",
@@ -276,9 +280,11 @@ class PixelTest(unittest.TestCase):
                 b"\2" + bytes(10),
                 b"\2" + b"\xff" * 40,
                 b"\2" + bytes(90),
+                b"\3" + bytes(10),
+                b"\3\1\1\1\0\0\0\1\0\0\0" + b"\xff" * 4 + bytes(9),
             ):
                 with self.assertRaises(reader.Damaged):
-                    reader.decode_codec(engine, codec, 1, bad, 3)
+                    reader.decode_codec(engine, codec, version, bad, 3)
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ export const frameKinds = [
   'rgb-planar',
   'rgb16',
   'big-endian',
+  'padded',
+  'boxes',
 ] as const;
 export type FrameKind = (typeof frameKinds)[number];
 
@@ -33,6 +35,36 @@ function disc(rows: number, columns: number, random: SeededRandom): Sample {
     const far = Math.floor(((x * x + y * y) * 1024) / (radius * radius));
     const speck = (grain[(row * 61 + column * 17 + ((row * column) >> 3)) % 4096] ?? 0) & 31;
     return far > 900 ? speck >> 3 : 1000 + speck - (far >> 1) + ((x * y) >> 6);
+  };
+}
+
+/** A round field of view, and one value around it, as scanners send it. */
+function padded(rows: number, columns: number, shaded: Sample): Sample {
+  return (row, column, component) => {
+    const y = 2 * row - rows;
+    const x = 2 * column - columns;
+    return y * y * columns * columns + x * x * rows * rows > rows * rows * columns * columns
+      ? -2000
+      : shaded(row, column, component) - 1024;
+  };
+}
+
+/** A screen: boxes over each other in a few colours, and a column of strokes. */
+function boxes(rows: number, columns: number, random: SeededRandom): Sample {
+  const drawn = Array.from({ length: 9 }, () => ({
+    top: random.below(rows),
+    left: random.below(columns),
+    high: 1 + random.below(rows),
+    wide: 1 + random.below(columns),
+    colour: random.bytes(3),
+  }));
+  const strokes = random.bytes(64);
+  return (row, column, component) => {
+    if (column < 8) return ((strokes[row % 64] ?? 0) >> column) & 1 ? 250 : 5;
+    const box = drawn.findLast(
+      ({ top, left, high, wide }) => row >= top && row < top + high && column >= left && column < left + wide,
+    );
+    return box?.colour[component] ?? 40;
   };
 }
 
@@ -61,16 +93,20 @@ function sampleOf(kind: FrameKind, rows: number, columns: number, random: Seeded
       return (row, column, component) => (shaded(row, column, 0) >> 3) + ((row * (component + 1)) >> 4);
     case 'rgb16':
       return (row, column, component) => shaded(row, column, 0) * 9 + component * 40 + ((column * component) >> 2);
+    case 'padded':
+      return padded(rows, columns, shaded);
+    case 'boxes':
+      return boxes(rows, columns, random);
     default:
       return shaded;
   }
 }
 
 export function syntheticFrame(kind: FrameKind, rows: number, columns: number, seed: number): SyntheticFrame {
-  const colour = kind.startsWith('rgb');
+  const colour = kind.startsWith('rgb') || kind === 'boxes';
   const samplesPerPixel = colour ? 3 : 1;
   const planar = kind === 'rgb-planar';
-  const bitsAllocated = kind === 'drawing8' || kind === 'rgb' || planar ? 8 : 16;
+  const bitsAllocated = kind === 'drawing8' || kind === 'rgb' || kind === 'boxes' || planar ? 8 : 16;
   const sample = sampleOf(kind, rows, columns, new SeededRandom(seed));
   const values: number[] = [];
   if (planar) {

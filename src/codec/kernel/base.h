@@ -26,6 +26,14 @@ typedef v128_t vec;
  * otherwise make anew (three instructions) at every use; and a partial sum, to keep the compiler from turning a tree into a chain.
  */
 INLINE vec opaque(vec v) { __asm__("" : "+r"(v)); return v; }
+/** The same for addresses: pointers that run side by side through a loop stay so, each with its own small offsets, which the engine adds for nothing. */
+#define OPAQUE_POINTER(p) __asm__("" : "+r"(p))
+
+/** Bytes picked by indices from 0 to 15; 0 where an index is 128 or more. (The plain swizzle says what those between give, and pays for it.) */
+INLINE vec pickBytes(vec v, vec indices) { return (vec)__builtin_wasm_relaxed_swizzle_i8x16((__i8x16)v, (__i8x16)indices); }
+/** Lanes of u16 to floats: four low or four high ones. Interleaved with zeros, not extended: the compiler would turn that into an unsigned conversion, which machines lack. */
+INLINE vec floatsLow(vec v) { return wasm_f32x4_convert_i32x4(wasm_i16x8_shuffle(v, wasm_i16x8_splat(0), 0, 8, 1, 9, 2, 10, 3, 11)); }
+INLINE vec floatsHigh(vec v) { return wasm_f32x4_convert_i32x4(wasm_i16x8_shuffle(v, wasm_i16x8_splat(0), 4, 12, 5, 13, 6, 14, 7, 15)); }
 
 INLINE void fillBytes(void *to, u8 value, u32 size) { __builtin_memset(to, value, size); }
 INLINE void copyBytes(void *to, const void *from, u32 size) { __builtin_memcpy(to, from, size); }

@@ -1,53 +1,28 @@
-// Owns: choosing a plane's predictor. Encoder only: whatever it chooses travels in the side information, so a decoder
+// Owns: choosing a plane's predictor and contexts. Encoder only: whatever it chooses travels in the side information, so a decoder
 // needs none of this, and a better choice may be made later without a new format.
 //
-// A few thousand pixels are sampled on a grid. Their texture gives the class edges (quantiles); in each class the 16
-// regressors are weighted by least squares, each sample counting 1 / (1 + texture), so that the sum leans towards the
-// logarithm of the error, which is what bits cost. A class whose median guess codes better keeps the median alone.
+// A few thousand pixels are sampled on a grid, in runs of eight. Their textures give the class edges (quantiles) and the contexts; in each class the
+// twelve regressors are weighted by least squares, each sample counting 1 / (1 + texture), so that the sum leans towards the logarithm of
+// the error, which is what bits cost. The weights stand only if they do better than the median.
 
 #ifndef STELE_FIT_H
 #define STELE_FIT_H
 
-#include "wave.h"
+#include "flats.h"
 
-enum { samplesMax = 8192, unknowns = regressors, median = regressors - 1 };
+enum { runPixels = 8, runsMax = 1024, unknowns = regressors, binCount = 512, batch = 4 };
+
+typedef struct { const i16 *at, *n, *nn, *nnn; } Run;
+typedef struct { float x[unknowns], y, weight, unused[2]; } Sample;
 
 typedef struct {
-  i16 x[samplesMax][regressors];   // as the weights: w n nw ne ww nn nne ne2 nnw nww w3 n3 nne2 nnw2 nw3 median
-  i16 y[samplesMax];
-  u16 texture[samplesMax];
-  u32 count, bins[1024];
-  float sums[classesMax][unknowns][unknowns], sumsY[classesMax][unknowns];
+  Run runs[runsMax];
+  u32 runCount, bins[binCount], binsAbove[binCount];
+  Sample waiting[classesMax][batch];
+  u32 waitingCount[classesMax];
+  float sums[classesMax][unknowns][unknowns], sumsY[classesMax][unknowns]; // above the diagonal, in fours
   double matrix[unknowns][unknowns + 1], solved[unknowns];
 } Fit;
-
-INLINE i32 satI16(i32 v) { return maxOf(-32768, minOf(32767, v)); }
-INLINE u32 apart(i32 a, i32 b) { i16 d = (i16)(a - b); return (u16)(d < 0 ? -d : d); }
-
-static void sample(Fit *f, const i16 *p, i32 columns, u32 index) {
-  const i16 *u = p - columns, *uu = u - columns;
-  i16 *x = f->x[index];
-  i32 w = p[-1], n = u[0], nw = u[-1], ne = u[1];
-  i32 plane = satI16(w + satI16(n - nw));
-  i32 values[regressors] = { w, n, nw, ne, p[-2], uu[0], uu[1], u[2], uu[-1], u[-2], p[-3], uu[-columns], uu[2], uu[-2], u[-3],
-                             maxOf(minOf(plane, maxOf(w, n)), minOf(w, n)) };
-  for (u32 i = 0; i < regressors; i++) x[i] = (i16)values[i];
-  f->y[index] = p[0];
-  u32 t = apart(n, nw) + apart(n, ne) + apart(n, uu[0]) + apart(ne, uu[1]) + apart(w, nw) + apart(w, p[-2]);
-  f->texture[index] = (u16)minOf((i32)t, 65535);
-}
-
-static __attribute__((noinline)) void takeSamples(Fit *f, const i16 *plane, i32 rows, i32 columns) {
-  f->count = 0;
-  if (rows < 4 || columns < 7) return;
-  // About samplesMax pixels: every k-th pixel of every k-th row, with k the same both ways, starting places staggered.
-  u32 area = (u32)(rows - 3) * (u32)(columns - 6), stepRow = 1, stepColumn = 1;
-  u32 wanted = (u32)rows * (u32)columns >= 131072 ? samplesMax - 512 : samplesMax / 2; // half costs 0.2 % of size
-  while (area / (stepRow * stepColumn) > wanted) { if (stepRow <= stepColumn) stepRow++; else stepColumn++; }
-  for (u32 r = 3; r < (u32)rows; r += stepRow)
-    for (u32 c = 3 + r * 7 % stepColumn; c + 3 < (u32)columns && f->count < samplesMax; c += stepColumn)
-      sample(f, plane + r * (u32)columns + c, columns, f->count++);
-}
 
 /** Textures in bins: exact to 64, then 32 to the octave. */
 INLINE u32 binOf(u32 v) {
@@ -61,70 +36,118 @@ INLINE u32 binLast(u32 bin) { // the greatest value in a bin
   return ((33 + (bin - 64) % 32) << (l - 5)) - 1;
 }
 
-/** Edges at the given fractions (of 256) of what the bins count; returns how many differ. */
-static u32 quantileEdges(const u32 *bins, u32 total, const u16 *fractions, u32 count, u16 *edges) {
-  u32 made = 0, bin = 0;
-  u64 seen = bins[0];
-  for (u32 i = 0; i < count; i++) {
-    u64 goal = (u64)total * fractions[i] / 256;
-    while (bin < 384 && seen < goal) seen += bins[++bin];
-    u32 edge = binLast(bin);
-    if (bin >= 384 || edge >= 65535) break;
-    if (made == 0 || edge > edges[made - 1]) edges[made++] = (u16)edge;
-  }
-  return made;
+INLINE Neighbours neighboursAt(const i16 *p, const i16 *n, const i16 *nn, const i16 *nnn) {
+  return (Neighbours){ .w = wasm_v128_load(p - 1), .ww = wasm_v128_load(p - 2), .www = wasm_v128_load(p - 3),
+                       .nww = wasm_v128_load(n - 2), .nw = wasm_v128_load(n - 1), .n = wasm_v128_load(n), .ne = wasm_v128_load(n + 1),
+                       .nnww = wasm_v128_load(nn - 2), .nnw = wasm_v128_load(nn - 1), .nn = wasm_v128_load(nn), .nne = wasm_v128_load(nn + 1), .nnn = wasm_v128_load(nnn) };
+}
+INLINE vec textureAbove(const Neighbours *p) {
+  return wasm_u16x8_add_sat(unrestAbove(p->n, p->nw, p->nn), unrestAbove(p->ne, p->n, p->nne));
 }
 
-INLINE u32 classOf(const Model *m, u32 texture) {
+INLINE int isUpward(const Walk *w, i32 row) {
   u32 k = 0;
-  for (u32 i = 0; i + 1 < m->classCount; i++) k += texture > m->classEdges[i];
-  return k;
+  while (row >= w->begins[k + 1]) k++;
+  return row < w->seeds[k];
 }
 
-// Unknown i multiplies x[i] - north, save at index 1, where it is the constant.
-INLINE void spreadSample(const i16 *x, float *u) {
-  vec north = wasm_i32x4_splat(x[1]);
-  for (u32 h = 0; h < regressors; h += 8) {
-    vec v = wasm_v128_load(x + h);
-    wasm_v128_store(u + h, wasm_f32x4_convert_i32x4(wasm_i32x4_sub(wasm_i32x4_extend_low_i16x8(v), north)));
-    wasm_v128_store(u + h + 4, wasm_f32x4_convert_i32x4(wasm_i32x4_sub(wasm_i32x4_extend_high_i16x8(v), north)));
+INLINE u32 segmentAt(const Walk *w, u32 column) { return (u32)minOf((i32)w->segments - 1, (i32)(column / segmentColumns)); }
+
+/** Runs on a grid, with their textures, each seen as its lane will see it. There are pads on both sides, but three rows are needed above. */
+static __attribute__((noinline)) void takeRuns(Fit *f, const i16 *plane, const Walk *w, u8 *map, u32 livelyPixels) {
+  u32 across = (u32)w->columns / runPixels, down = w->rows > 6 ? (u32)w->rows - 6 : 0, all = across * down;
+  u32 wanted = (u32)minOf(runsMax, maxOf(64, (i32)(livelyPixels / 128))), step = livelyPixels / runPixels / wanted + 1;
+  f->runCount = 0;
+  // A step that shares no factor with the row's length sees all columns.
+  while (step > 1 && across > 0 && across % step == 0) step++;
+  for (u32 k = step / 2; k < all && f->runCount < runsMax; k += step) {
+    if (!isLively(map, w, (i32)(k / across) + 3, segmentAt(w, k % across * runPixels))) continue;
+    i32 row = (i32)(k / across) + 3, toAbove = isUpward(w, row) ? -w->stride : w->stride;
+    const i16 *at = plane + row * w->stride + (i32)(k % across) * runPixels;
+    Run *run = f->runs + f->runCount++;
+    *run = (Run){ at, at - toAbove, at - 2 * toAbove, at - 3 * toAbove };
+    Neighbours p = neighboursAt(run->at, run->n, run->nn, run->nnn);
+    vec above = textureAbove(&p), texture = textureOf(&p, above);
+    u16 values[16];
+    wasm_v128_store(values, texture);
+    wasm_v128_store(values + 8, above);
+    for (u32 j = 0; j < runPixels; j++) { f->bins[binOf(values[j])]++; f->binsAbove[binOf(values[j + 8])]++; }
   }
-  u[1] = 1;
 }
 
-/** Adds `batch` samples of class k to its normal equations (above the diagonal), so that each sum is fetched once for all of them. */
-enum { batch = 4 };
-static void addBatch(Fit *f, u32 k, const u16 *members) {
-  float u[batch][unknowns] __attribute__((aligned(16))), weights[batch];
-  for (u32 j = 0; j < batch; j++) {
-    spreadSample(f->x[members[j]], u[j]);
-    weights[j] = 1.0f / (1.0f + (float)f->texture[members[j]]);
+/** The least value that a part (of 256) of what the bins count does not exceed. */
+static u32 quantile(const u32 *bins, u32 total, u32 part) {
+  u64 goal = (u64)total * part / 256, seen = bins[0];
+  u32 bin = 0;
+  while (bin + 1 < binCount && seen < goal) seen += bins[++bin];
+  return binLast(bin);
+}
+
+static void chooseClasses(const Fit *f, Model *m, u32 pixels) {
+  u32 wanted = pixels >= 32768 ? 4 : pixels >= 8192 ? 2 : 1, made = 0;
+  for (u32 k = 1; k < wanted; k++) {
+    u32 edge = quantile(f->bins, f->runCount * runPixels, 256 * k / wanted);
+    if (edge < 65535 && (made == 0 || edge > m->classEdges[made - 1])) m->classEdges[made++] = (u16)edge;
   }
+  m->classCount = made + 1;
+}
+
+/** Half octaves from where the least measures are to where nearly all lie below; so many at most as there may be. A measure is about twice the texture above. */
+static void chooseContexts(const Fit *f, Model *m) {
+  u32 total = f->runCount * runPixels;
+  u32 most = total == 0 ? 255 : quantile(f->binsAbove, total, 254), least = total == 0 ? 0 : quantile(f->binsAbove, total, 2);
+  u32 top = (u32)minOf(contextLast, (i32)halfOctave((u32)minOf(65535, (i32)(2 * most + measureBias))));
+  u32 base = halfOctave(least + measureBias);
+  m->contextBase = base;
+  m->contextCount = (u32)minOf(contextsMax, maxOf(1, (i32)top + 1 - (i32)base));
+}
+
+// Unknown i multiplies neighbour i less north, save at north's own place, where it is the constant.
+enum { northPlace = 2 };
+
+/** Adds a class's waiting samples to its normal equations, so that each sum is fetched once for all of them. */
+static void addBatch(Fit *f, u32 k) {
+  const Sample *samples = f->waiting[k];
   for (u32 i = 0; i <= unknowns; i++) {
     vec by[batch];
     float *row = i < unknowns ? f->sums[k][i] : f->sumsY[k];
-    for (u32 j = 0; j < batch; j++) {
-      float other = i < unknowns ? u[j][i] : (float)(f->y[members[j]] - f->x[members[j]][1]);
-      by[j] = wasm_f32x4_splat(weights[j] * other);
-    }
+    for (u32 j = 0; j < batch; j++) by[j] = wasm_f32x4_splat(samples[j].weight * samples[j].x[i]); // y lies behind the last x
     for (u32 part = i < unknowns ? i & ~3u : 0; part < unknowns; part += 4) {
       vec sum = wasm_v128_load(row + part);
-      for (u32 j = 0; j < batch; j++) sum = wasm_f32x4_add(sum, wasm_f32x4_mul(by[j], wasm_v128_load(u[j] + part)));
+      for (u32 j = 0; j < batch; j++) sum = wasm_f32x4_add(sum, wasm_f32x4_mul(by[j], wasm_v128_load(samples[j].x + part)));
       wasm_v128_store(row + part, sum);
     }
   }
+  f->waitingCount[k] = 0;
 }
 
 static __attribute__((noinline)) void accumulate(Fit *f, const Model *m) {
-  u16 waiting[classesMax][batch];
-  u32 counts[classesMax] = { 0 };
+  VectorModel edges;
+  vectorModel(&edges, m);
+  fillBytes(f->waitingCount, 0, sizeof f->waitingCount);
   fillBytes(f->sums, 0, sizeof f->sums + sizeof f->sumsY);
-  for (u32 s = 0; s < f->count; s++) {
-    u32 k = classOf(m, f->texture[s]);
-    waiting[k][counts[k]++] = (u16)s;
-    if (counts[k] < batch) continue;
-    addBatch(f, k, waiting[k]);
-    counts[k] = 0; // what waits at the end, three samples at most, is left out
+  for (u32 r = 0; r < f->runCount; r++) {
+    const Run *run = f->runs + r;
+    Neighbours p = neighboursAt(run->at, run->n, run->nn, run->nnn);
+    vec texture = textureOf(&p, textureAbove(&p));
+    // Eight rows of what the samples are made of, then a sample in each: differences that pass 16 bits are held.
+#define D(v) wasm_i16x8_sub_sat(v, p.n)
+    vec first[8] = { D(p.w), D(p.nw), wasm_i16x8_splat(1), D(p.ne), D(p.nww), D(p.nnww), D(p.nnw), D(p.nn) };
+    vec second[8] = { D(p.nne), D(p.nnn), D(p.ww), D(p.www), D(wasm_v128_load(run->at)), texture, wasm_i16x8_neg(classesPassed(wasm_v128_xor(texture, edges.sign), edges.classEdges)), p.n };
+#undef D
+    transpose(first);
+    transpose(second);
+    for (u32 j = 0; j < runPixels; j++) {
+      vec b = second[j];
+      u32 k = wasm_u16x8_extract_lane(b, 6);
+      Sample *s = f->waiting[k] + f->waitingCount[k];
+      wasm_v128_store(s->x, wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(first[j])));
+      wasm_v128_store(s->x + 4, wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(first[j])));
+      wasm_v128_store(s->x + 8, wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(b)));
+      s->y = (float)wasm_i16x8_extract_lane(b, 4);
+      s->weight = 1 / (1 + (float)(u32)wasm_u16x8_extract_lane(b, 5));
+      if (++f->waitingCount[k] == batch) addBatch(f, k); // what waits at the end, three samples at most, is left out
+    }
   }
 }
 
@@ -132,7 +155,7 @@ static __attribute__((noinline)) void accumulate(Fit *f, const Model *m) {
 static __attribute__((noinline)) void solve(Fit *f, u32 k) {
   double(*a)[unknowns + 1] = f->matrix;
   for (u32 i = 0; i < unknowns; i++) {
-    for (u32 j = 0; j < unknowns; j++) a[i][j] = i <= j ? f->sums[k][i][j] : f->sums[k][j][i];
+    for (u32 j = i; j < unknowns; j++) a[i][j] = a[j][i] = f->sums[k][i][j];
     a[i][unknowns] = f->sumsY[k][i];
   }
   for (u32 i = 0; i < unknowns; i++) a[i][i] += a[i][i] * 1e-4 + 1e-3;
@@ -152,73 +175,68 @@ static __attribute__((noinline)) void solve(Fit *f, u32 k) {
 
 INLINE i32 roundTo(double v) { return (i32)(v < 0 ? v - 0.5 : v + 0.5); }
 
-static void medianAlone(Model *m, u32 k) {
-  for (u32 i = 0; i < regressors; i++) m->weights[k][i] = 0;
-  m->weights[k][median] = (i16)(1 << m->shift);
-  m->rounds[k] = 1 << (m->shift - 1);
-}
-
-/** Rounds the solution to weights; where they would not fit, the median stands. */
-static void quantise(Fit *f, Model *m, u32 k) {
-  double one = 1 << m->shift, sum = 0;
-  i32 left = 1 << m->shift;
+/** Rounds the solution to weights; false where they would not fit. */
+static int quantise(const Fit *f, Model *m, u32 k) {
+  double one = 1 << m->precision, sum = 0;
+  u32 up = weightBits - m->precision;
+  i32 left = 1 << m->precision;
   for (u32 i = 0; i < unknowns; i++) {
-    if (i == 1) continue;
-    if (!(f->solved[i] > -3.9 && f->solved[i] < 3.9)) { medianAlone(m, k); return; }
+    if (i == northPlace) continue;
+    if (!(f->solved[i] > -3.9 && f->solved[i] < 3.9)) return 0;
     i32 weight = roundTo(f->solved[i] * one);
     sum += weight < 0 ? -weight : weight;
     left -= weight;
-    m->weights[k][i] = (i16)weight;
+    m->weights[k][i] = (i16)(weight << up);
   }
   sum += left < 0 ? -left : left;
   // The largest sum of products must stay within 31 bits: 32768 * sum + round.
-  if (sum > 65000 || left > 32767 || left < -32768 || !(f->solved[1] > -30000 && f->solved[1] < 30000)) { medianAlone(m, k); return; }
-  m->weights[k][1] = (i16)left;
-  m->rounds[k] = roundTo(f->solved[1] * one) + (1 << (m->shift - 1));
+  double constant = f->solved[northPlace];
+  if (sum * (1 << up) > 65000 || left << up > 32767 || left << up < -32768 || !(constant > -3000 && constant < 3000)) return 0;
+  m->weights[k][northPlace] = (i16)(left << up);
+  m->rounds[k] = roundTo(constant * (1 << weightBits)) + (1 << (weightBits - 1));
+  return 1;
 }
 
-/** Twice the bits that a guess's error costs, roughly: its length, with the octave's first half told from its second. */
-INLINE u32 halfBits(i32 error) {
-  u32 z = (u32)(error < 0 ? -error : error) * 2 + 1, l = bitLength(z);
-  return 2 * l + ((z >> 1 >> (l > 1 ? l - 2 : 0)) & (l > 1));
+/** About what errors cost, in sixteenths of bits: the float's exponent of 2|e| + 1 counts its bits, its mantissa parts of them. */
+INLINE vec costOf(vec error) {
+  vec size = wasm_i16x8_abs(error), one = wasm_i32x4_splat(1);
+  vec low = wasm_f32x4_convert_i32x4(wasm_i32x4_add(wasm_i32x4_shl(wasm_u32x4_extend_low_u16x8(size), 1), one));
+  vec high = wasm_f32x4_convert_i32x4(wasm_i32x4_add(wasm_i32x4_shl(wasm_u32x4_extend_high_u16x8(size), 1), one));
+  vec zero = wasm_i32x4_splat(0x3f800000);
+  return wasm_i32x4_add(wasm_u32x4_shr(wasm_i32x4_sub(low, zero), 19), wasm_u32x4_shr(wasm_i32x4_sub(high, zero), 19));
 }
+INLINE u32 sumQuads(vec v) { return (u32)wasm_i32x4_extract_lane(v, 0) + (u32)wasm_i32x4_extract_lane(v, 1) + (u32)wasm_i32x4_extract_lane(v, 2) + (u32)wasm_i32x4_extract_lane(v, 3); }
 
-static __attribute__((noinline)) void keepBetter(Fit *f, Model *m) {
-  u32 fitted[classesMax] = { 0 }, plain[classesMax] = { 0 };
-  for (u32 s = 0; s < f->count; s += 4) { // a quarter of them decides well enough
-    u32 k = classOf(m, f->texture[s]);
-    vec a = wasm_i32x4_dot_i16x8(wasm_v128_load(f->x[s]), wasm_v128_load(m->weights[k]));
-    vec b = wasm_i32x4_dot_i16x8(wasm_v128_load(f->x[s] + 8), wasm_v128_load(m->weights[k] + 8));
-    a = wasm_i32x4_add(a, b);
-    i32 sum = wasm_i32x4_extract_lane(a, 0) + wasm_i32x4_extract_lane(a, 1) + wasm_i32x4_extract_lane(a, 2) + wasm_i32x4_extract_lane(a, 3);
-    i32 guess = maxOf(m->low, minOf(m->high, (sum + m->rounds[k]) >> m->shift));
-    fitted[k] += halfBits(f->y[s] - guess);
-    plain[k] += halfBits(f->y[s] - f->x[s][median]);
+/** Whether the weights do better than the median, on every second run. */
+static __attribute__((noinline)) int weightsWin(const Fit *f, const Model *m) {
+  VectorModel model;
+  vectorModel(&model, m);
+  vec weighed = wasm_i32x4_splat(0), plain = wasm_i32x4_splat(0);
+  for (u32 r = 0; r < f->runCount; r += 2) {
+    const Run *run = f->runs + r;
+    Neighbours p = neighboursAt(run->at, run->n, run->nn, run->nnn);
+    vec own = wasm_v128_load(run->at);
+    weighed = wasm_i32x4_add(weighed, costOf(wasm_i16x8_sub(own, weighedGuess(&p, textureAbove(&p), &model))));
+    plain = wasm_i32x4_add(plain, costOf(wasm_i16x8_sub(own, medianGuess(p.w, p.n, p.nw))));
   }
-  for (u32 k = 0; k < m->classCount; k++) if (plain[k] <= fitted[k]) medianAlone(m, k);
+  u32 a = sumQuads(weighed), b = sumQuads(plain);
+  return a + a / 128 < b; // the median is faster, so a gain too small to see does not count
 }
 
-static void fitModel(Fit *f, Model *m, const i16 *plane, i32 rows, i32 columns) {
-  static const u16 quarters[] = { 64, 128, 192 }, half[] = { 128 };
-  u32 pixels = (u32)rows * (u32)columns;
-  m->shift = pixels >= 32768 ? 12 : 10;
-  m->classCount = 1;
-  takeSamples(f, plane, rows, columns);
-  fillBytes(f->bins, 0, sizeof f->bins);
-  for (u32 s = 0; s < f->count; s++) f->bins[binOf(f->texture[s])]++;
-  if (pixels >= 32768) m->classCount = 1 + quantileEdges(f->bins, f->count, quarters, 3, m->classEdges);
-  else if (pixels >= 8192) m->classCount = 1 + quantileEdges(f->bins, f->count, half, 1, m->classEdges);
-  if (f->count < 256) {
-    m->classCount = 1;
-    medianAlone(m, 0);
-    return;
-  }
+static void fitModel(Fit *f, Model *m, const i16 *plane, const Walk *w, u8 *map, u32 livelyPixels) {
+  fillBytes(f->bins, 0, sizeof f->bins + sizeof f->binsAbove);
+  takeRuns(f, plane, w, map, livelyPixels);
+  chooseContexts(f, m);
+  m->isMedian = 1;
+  m->precision = livelyPixels >= 65536 ? 12 : livelyPixels >= 16384 ? 10 : 8;
+  if (f->runCount < 32 || livelyPixels < 2048) return;
+  chooseClasses(f, m, livelyPixels);
   accumulate(f, m);
   for (u32 k = 0; k < m->classCount; k++) {
     solve(f, k);
-    quantise(f, m, k);
+    if (!quantise(f, m, k)) return;
   }
-  keepBetter(f, m);
+  m->isMedian = !weightsWin(f, m);
 }
 
 #endif

@@ -38,7 +38,7 @@ static void sideShift(SideWriter *w) {
   w->low = (w->low & 0x00ffffffu) << 8;
 }
 
-static void sideBit(SideWriter *w, Odds *odds, u32 bit) {
+INLINE void sideBit(SideWriter *w, Odds *odds, u32 bit) {
   u32 split = (w->range >> oddsBits) * *odds;
   if (bit) {
     w->low += split;
@@ -64,14 +64,14 @@ static u8 *sideWriterEnd(SideWriter *w) {
   return w->at;
 }
 
-static u32 sideByte(SideReader *r) { return r->at < r->end ? *r->at++ : 0; }
+INLINE u32 sideByte(SideReader *r) { return r->at < r->end ? *r->at++ : 0; }
 
 static void sideReaderStart(SideReader *r, const u8 *at, const u8 *end) {
   *r = (SideReader){ .at = at, .end = end, .range = 0xffffffffu, .code = 0 };
   for (i32 i = 0; i < 4; i++) r->code = (r->code << 8) | sideByte(r);
 }
 
-static u32 sideGetBit(SideReader *r, Odds *odds) {
+INLINE u32 sideGetBit(SideReader *r, Odds *odds) {
   u32 split = (r->range >> oddsBits) * *odds;
   u32 bit = r->code >= split;
   if (bit) {

@@ -1,5 +1,5 @@
-// Owns: planes that use few of the values in their range (rescaled or window-levelled data). Such a plane is coded as ranks
-// among the values that occur, and the values travel in the side information as gaps.
+// Owns: the values of planes that use few of the values in their range (rescaled or window-levelled data, drawings). Such a plane is coded as
+// ranks among the values that occur, and the values travel in the side information as gaps.
 
 #ifndef STELE_SPARSE_H
 #define STELE_SPARSE_H
@@ -8,34 +8,24 @@
 
 typedef struct { u16 values[65536], ranks[65536]; u32 count; Odds odds[32]; } Sparse;
 
-/** Finds the values that occur, all between low and high. True where ranks pay: less than half of the range in use. */
-static int findSparse(Sparse *s, const i16 *plane, u32 pixels, i32 low, i32 high) {
-  u32 first = (u16)low ^ 0x8000u, range = (u32)(high - low) + 1;
-  s->count = 0;
-  if (range < 4 || range > pixels * 4) return 0;
-  fillBytes(s->ranks + first, 0, range * 2);
-  // A look at some pixels settles it for most planes: once half of the range was seen, the plane is not sparse.
-  for (u32 i = 0, step = pixels / 8192 | 1; i < pixels; i += step) s->ranks[(u16)plane[i] ^ 0x8000] = 1;
-  u32 seen = 0;
-  for (u32 v = first; v < first + range; v++) seen += s->ranks[v];
-  if (seen * 2 > range) return 0;
-  for (u32 i = 0; i < pixels; i++) s->ranks[(u16)plane[i] ^ 0x8000] = 1;
-  for (u32 v = first; v < first + range; v++) {
-    if (s->ranks[v] == 0) continue;
-    s->ranks[v] = (u16)s->count;
-    s->values[s->count++] = (u16)v;
+/** A pixel as a rank and back: ranks lie around 0. */
+INLINE i32 middleRank(const Sparse *s) { return (i32)(s->count / 2); }
+
+/** False where the pixels are not ranks: the stream was damaged. */
+INLINE int fromRanks(const Sparse *s, i16 *pixels, u32 count) {
+  i32 middle = middleRank(s);
+  u32 most = 0;
+  for (u32 i = 0; i < count; i++) {
+    u32 rank = (u16)(pixels[i] + middle);
+    pixels[i] = (i16)(s->values[rank] ^ 0x8000);
+    most = rank > most ? rank : most;
   }
-  return s->count > 1 && s->count * 2 <= range && s->count * 8 < pixels;
+  return most < s->count;
 }
 
-static void toRanks(const Sparse *s, i16 *plane, u32 pixels) {
-  i32 middle = (i32)(s->count / 2);
-  for (u32 i = 0; i < pixels; i++) plane[i] = (i16)((i32)s->ranks[(u16)plane[i] ^ 0x8000] - middle);
-}
-
-static void putSparse(SideWriter *w, Sparse *s, int used) {
-  sideDirect(w, (u32)used, 1);
-  if (!used) return;
+static void putSparse(SideWriter *w, Sparse *s) {
+  sideDirect(w, s->count > 0, 1);
+  if (s->count == 0) return;
   for (u32 i = 0; i < 32; i++) s->odds[i] = oddsStart;
   sideDirect(w, s->count - 1, 16);
   sideDirect(w, s->values[0], 16);
@@ -52,17 +42,6 @@ static int getSparse(SideReader *r, Sparse *s) {
     u32 value = s->values[i - 1] + sideGetNumber(r, s->odds) + 1;
     if (value > 65535) return 0;
     s->values[i] = (u16)value;
-  }
-  return 1;
-}
-
-/** False where a pixel is not a rank: the stream was damaged. */
-static int fromRanks(const Sparse *s, i16 *plane, u32 pixels) {
-  i32 middle = (i32)(s->count / 2);
-  for (u32 i = 0; i < pixels; i++) {
-    u32 rank = (u32)(plane[i] + middle);
-    if (rank >= s->count) return 0;
-    plane[i] = (i16)(s->values[rank] ^ 0x8000);
   }
   return 1;
 }

@@ -1,4 +1,4 @@
-// Owns: the fast codec's filters, rows of samples <-> rows of folded errors, and the contexts drawn from the row above.
+// Owns: the fast codec's filters (version 1), rows of folded errors -> rows of samples, and the contexts drawn from the row above.
 //
 // A sample's guess is 0: west, 1: north, 2: west + north - north-west. West is `apart` samples back (the components of a pixel lie
 // side by side). What lies outside, left or above, is 0. Arithmetic wraps within the sample's width, so every input has its errors.
@@ -7,24 +7,15 @@
 // The context of a sample comes from the folded errors above it, each held to 255: with a = above, l = above-left, r = above-right,
 // m = (a + ((l + r + 1) >> 1) + 1) >> 1, and the context counts the edges that m exceeds. So contexts of a whole row are known at once.
 
-#ifndef STELE_ROWS_H
-#define STELE_ROWS_H
+#ifndef STELE_ROWS_1_H
+#define STELE_ROWS_1_H
 
 #include "base.h"
 
 enum { filterWest = 0, filterNorth = 1, filterPlane = 2, fastContextsMax = 8, rowPad = 32 };
 
-INLINE vec foldVector(vec e) { return wasm_v128_xor(wasm_i16x8_shl(e, 1), wasm_i16x8_shr(e, 15)); }
 INLINE vec unfoldVector(vec z) {
   return wasm_v128_xor(wasm_u16x8_shr(z, 1), wasm_i16x8_neg(wasm_v128_and(z, wasm_i16x8_splat(1))));
-}
-
-/** Samples of one row as u16. Byte samples are widened. `row` has rowPad zero samples before it. */
-static void widenRow(const u8 *in, u16 *row, u32 count, u32 wide, u32 bigEndian) {
-  const u16 *words = (const u16 *)in;
-  if (!wide) for (u32 i = 0; i < count; i++) row[i] = in[i];
-  else if (!bigEndian) copyBytes(row, in, count * 2);
-  else for (u32 i = 0; i < count; i++) row[i] = (u16)(words[i] << 8 | words[i] >> 8);
 }
 
 static void narrowRow(u8 *out, const u16 *row, u32 count, u32 wide, u32 bigEndian) {
@@ -32,20 +23,6 @@ static void narrowRow(u8 *out, const u16 *row, u32 count, u32 wide, u32 bigEndia
   if (!wide) for (u32 i = 0; i < count; i++) out[i] = (u8)row[i];
   else if (!bigEndian) copyBytes(out, row, count * 2);
   else for (u32 i = 0; i < count; i++) words[i] = (u16)(row[i] << 8 | row[i] >> 8);
-}
-
-/** Byte errors wrap within a byte: the sign is bit 7. */
-INLINE vec signedWithin(vec e, u32 wide) { return wide ? e : wasm_i16x8_shr(wasm_i16x8_shl(e, 8), 8); }
-
-static void filterRow(const u16 *row, const u16 *north, u16 *z, u32 count, u32 apart, u32 filter, u32 wide) {
-  for (u32 i = 0; i < count; i += 8) {
-    vec x = wasm_v128_load(row + i), e;
-    if (filter == filterWest) e = wasm_i16x8_sub(x, wasm_v128_load(row + i - apart));
-    else if (filter == filterNorth) e = wasm_i16x8_sub(x, wasm_v128_load(north + i));
-    else e = wasm_i16x8_sub(wasm_i16x8_sub(x, wasm_v128_load(row + i - apart)),
-                            wasm_i16x8_sub(wasm_v128_load(north + i), wasm_v128_load(north + i - apart)));
-    wasm_v128_store(z + i, foldVector(signedWithin(e, wide)));
-  }
 }
 
 /** Sums running along the row, eight at a time; only where west is the very next sample. */

@@ -1,4 +1,4 @@
-// Owns: how a plane is walked and predicted, the part that encoder and decoder must do identically.
+// Owns: how a plane of the best codec, version 1, is walked and predicted.
 //
 // Eight rows (a group) are worked on at once, one per lane of a vector. Each row runs three columns behind the row above:
 // at step s, lane j stands on column s - 3j. So the neighbours to the north-east are known, and no lane waits
@@ -8,8 +8,8 @@
 // Pixels outside the plane: above it, p(r,c) = p(0, c+3r) (row 0 delayed); left of it, p(r,c) = p(r-1, c+1), and 0 in
 // row 0; right of it, p(r,c) = p(r, columns-1). Errors outside the plane are 0, above it as the pixels do.
 
-#ifndef STELE_WAVE_H
-#define STELE_WAVE_H
+#ifndef STELE_WAVE_1_H
+#define STELE_WAVE_1_H
 
 #include "base.h"
 
@@ -27,7 +27,7 @@ enum {
 
 typedef struct {
   u32 classCount, contextCount, shift;
-  u32 calm;                     // of 4096 flat steps, how many are calm: see best-decode.c
+  u32 calm;                     // of 4096 flat steps, how many are calm: see best-decode-1.c
   u16 classEdges[classesMax - 1];
   u16 contextEdges[contextsMax - 1];
   i16 weights[classesMax][regressors];
