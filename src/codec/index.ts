@@ -18,7 +18,7 @@ export { codecNumber, decodePacked, encodePlain, isCodecNumber } from './codec.t
 export type { OpenedMany, OpenManyJob } from './open-many.ts';
 export { openMany, withoutKey } from './open-many.ts';
 export type { PixelShape } from './pixel-shape.ts';
-export type { DigestedBytes, PoolOptions } from './pool.ts';
+export type { PoolOptions } from './pool.ts';
 export { CodecPool, inlineBytesMax, poolQueueBytesMax, poolQueueJobsMax } from './pool.ts';
 export type { MakeJob, OpenJob, RecordBytes, RecordFields, RecordRoom } from './record-job.ts';
 export { makeRecord, makeRecordInto, openRecord, spanBytesMax } from './record-job.ts';

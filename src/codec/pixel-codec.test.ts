@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { frameKinds, syntheticFrame } from '../../tests/support/synthetic-frames.ts';
+import { SeededRandom } from '../base/index.ts';
 import { CodecFault } from './codec-fault.ts';
 import { decodePixelBest, encodePixelBest } from './pixel-best.ts';
 import { decodePixelFast, encodePixelFast } from './pixel-fast.ts';
@@ -37,7 +38,51 @@ const anyClaim: fc.Arbitrary<PixelShape> = fc.record({
   planar: fc.boolean(),
 });
 
+/** Samples by simple rules that go to extremes: all depths, steps of every height, flat parts, repeats and specks. */
+function extremeSamples(count: number, columns: number, wide: boolean, rule: number, seed: number): Uint8Array {
+  const random = new SeededRandom(seed);
+  const top = wide ? 0xffff : 0xff;
+  const amplitude = 2 ** random.below(wide ? 16 : 8);
+  const base = random.below(top + 1);
+  const period = 1 + random.below(40);
+  const few = Array.from({ length: 1 + random.below(6) }, () => random.below(top + 1));
+  const pick = (k: number): number => few[k % few.length] ?? 0;
+  const samples = wide ? new Uint16Array(count) : new Uint8Array(count);
+  const rules: ((k: number, row: number, column: number) => number)[] = [
+    () => base + random.below(amplitude + 1),
+    () => (random.below(100) < period ? random.below(top + 1) : base),
+    (_, row, column) => pick(Math.floor(row / period) * 7 + Math.floor(column / period) * 3),
+    (_, row, column) => base + ((row * column) >> 3) + random.below(1 + (amplitude >> 3)),
+    (k, row) => (random.below(50) === 0 ? pick(k) : row > 0 ? (samples[k - columns] ?? 0) : base),
+    (_, __, column) => (column > columns / 2 ? base : base + random.below(amplitude)),
+    (_, row, column) => row * amplitude + column,
+    (k) =>
+      random.below(200) === 0 ? random.below(top + 1) : k > 0 ? (samples[k - 1] ?? 0) + random.below(3) - 1 : base,
+  ];
+  const sampleAt = rules[rule % rules.length];
+  for (let k = 0; k < count; k++) samples[k] = sampleAt?.(k, Math.floor(k / columns), k % columns) ?? 0;
+  return new Uint8Array(samples.buffer);
+}
+
 for (const [name, codec] of Object.entries(codecs)) {
+  test(`${name}: samples that go to extremes come back bit for bit`, () => {
+    const anyFrame = fc.record({
+      rows: fc.integer({ min: 1, max: 90 }),
+      columns: fc.integer({ min: 1, max: 140 }),
+      samplesPerPixel: fc.constantFrom(1, 1, 2, 3, 4),
+      bitsAllocated: fc.constantFrom(8, 16, 16),
+      planar: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(anyFrame, fc.nat({ max: 7 }), anySeed, (shape, rule, seed) => {
+        const across = shape.columns * (shape.planar ? 1 : shape.samplesPerPixel);
+        const count = shape.rows * shape.columns * shape.samplesPerPixel;
+        checkRoundTrip(codec, extremeSamples(count, across, shape.bitsAllocated === 16, rule, seed), shape);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   test(`${name}: frames of every kind and size come back bit for bit`, () => {
     fc.assert(
       fc.property(anyKind, anySide, anySide, anySeed, (kind, rows, columns, seed) => {
@@ -81,6 +126,7 @@ for (const [name, codec] of Object.entries(codecs)) {
     check((k) => (k * 40503) & 0xffff);
     check((k) => ((k >> 6) % 2 === 0 ? 0xffff : k));
     check((k) => (k === 2080 ? 0x8000 : 0));
+    check((k) => ((k >> 6) * 0x8000 + (k & 63)) & 0xffff);
   });
 
   test(`${name}: a damaged payload ends in CodecFault or in bytes of the promised length`, () => {

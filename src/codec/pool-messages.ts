@@ -31,7 +31,7 @@ export type Work =
     }
   | { readonly kind: 'open'; readonly head: Uint8Array; readonly body: Carried; readonly keys: CipherKeys }
   | ({ readonly kind: 'open-many' } & OpenManyJob)
-  | { readonly kind: 'digest'; readonly bytes: Uint8Array };
+  | { readonly kind: 'digest'; readonly bytes: Carried };
 
 /** A work that is still to be put into a message. */
 export type Order =
@@ -58,7 +58,7 @@ export type Result =
     }
   | { readonly kind: 'opened'; readonly plain: Uint8Array }
   | ({ readonly kind: 'opened-many' } & OpenedMany)
-  | { readonly kind: 'digested'; readonly digest: Uint8Array; readonly bytes: Uint8Array }
+  | { readonly kind: 'digested'; readonly digest: Uint8Array }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
 /** What a worker is told at its start. */
@@ -183,7 +183,7 @@ export function packOrder(order: Order, parcel: Parcel, into: Into | undefined):
       return () => ({ kind: 'open-many', ...job, bytes: bytes() });
     }
     case 'digest': {
-      const bytes = parcel.add(order.bytes);
+      const bytes = parcel.carry(order.bytes);
       return () => ({ kind: 'digest', bytes: bytes() });
     }
     default:

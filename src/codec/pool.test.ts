@@ -16,12 +16,12 @@ import {
   utf8Bytes,
   writerId,
 } from '../base/index.ts';
-import { decodeHead, type Head } from '../format/index.ts';
-import { type CipherNumber, cipherKeys, nonceSizeBytes } from './cipher.ts';
+import { decodeHead, type Head, headSizeBytes } from '../format/index.ts';
+import { type CipherNumber, cipherKeys, noCipherKeys, nonceSizeBytes } from './cipher.ts';
 import type { CodecHint } from './codec.ts';
 import { openMany, withoutKey } from './open-many.ts';
 import { CodecPool, inlineBytesMax } from './pool.ts';
-import { type MakeJob, openRecord, type RecordBytes } from './record-job.ts';
+import { type MakeJob, type OpenJob, openRecord, type RecordBytes } from './record-job.ts';
 import { batchJobsMax } from './small-jobs.ts';
 
 const random = new SeededRandom(8);
@@ -240,14 +240,17 @@ test('many records of one buffer are opened together; one that is rotten fails a
   }
 });
 
-test('a digest comes with the bytes again', async () => {
-  for (const sizeBytes of [100, 500_000]) {
-    const bytes = random.bytes(sizeBytes);
-    const expected = Buffer.from(bytes);
-    const answer = await shared.digest(bytes);
-    assert.deepEqual(Buffer.from(answer.bytes), expected);
-    assert.deepEqual(Buffer.from(answer.digest), Buffer.from(sha256(expected)));
+test('a digest of bytes anywhere leaves them as they are', async () => {
+  const slot = shared.memory?.takeSlot();
+  assert.ok(slot !== undefined);
+  for (const bytes of [random.bytes(100), random.bytes(500_000), slot.subarray(0, 100), slot.subarray(4, 500_000)]) {
+    bytes.set(random.bytes(bytes.byteLength));
+    const before = Buffer.from(bytes);
+    for (const patient of [false, true])
+      assert.deepEqual(Buffer.from(await shared.digest(bytes, { patient })), Buffer.from(sha256(before)));
+    assert.deepEqual(Buffer.from(bytes), before);
   }
+  shared.memory?.giveSlot(slot);
 });
 
 test('what fails in a worker fails with the code it would have here', async () => {
@@ -278,11 +281,16 @@ test('beyond its limits the queue refuses, and closing refuses but ends what was
 /** A worker program of the test: JavaScript, since a data: URL has no ending that says otherwise. */
 function program(body: string): URL {
   const source = `import { parentPort, BroadcastChannel } from 'node:worker_threads';
-    import { createHash } from 'node:crypto';
     import { existsSync, writeFileSync } from 'node:fs';
-    const digest = (work) => ({ kind: 'digested', digest: createHash('sha256').update(work.bytes).digest(), bytes: work.bytes });
+    const opened = (work) => ({ kind: 'opened', plain: work.body });
     parentPort.on('message', ({ id, works }) => { ${body} });`;
   return new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+}
+
+/** A record of the test's programs, which hand its body back. */
+function openJob(body: Uint8Array): OpenJob {
+  const head = { bytes: new Uint8Array(headSizeBytes), codec: 0, plainSizeBytes: body.byteLength } as unknown as Head;
+  return { head, body, keys: noCipherKeys };
 }
 
 test('a worker that dies is replaced; its work is done again where the bytes were copied, and fails where they were moved', async () => {
@@ -290,32 +298,32 @@ test('a worker that dies is replaced; its work is done again where the bytes wer
   after(() => rmSync(folder, { recursive: true, force: true }));
   const marker = join(folder, 'died');
   const dieOnce = `if (!existsSync(${JSON.stringify(marker)})) { writeFileSync(${JSON.stringify(marker)}, ''); process.exit(3); }
-    parentPort.postMessage({ id, results: works.map(digest) });`;
+    parentPort.postMessage({ id, results: works.map(opened) });`;
   const pool = new CodecPool({ workers: 1, program: program(dieOnce) });
   const buffer = random.bytes(100_000);
-  const answer = await pool.digest(buffer.subarray(1));
+  const answer = await pool.open(openJob(buffer.subarray(1, 99_000)));
   assert.ok(existsSync(marker));
-  assert.deepEqual(Buffer.from(answer.digest), Buffer.from(sha256(buffer.subarray(1))));
+  assert.deepEqual(Buffer.from(answer), Buffer.from(buffer.subarray(1, 99_000)));
   rmSync(marker);
-  await rejects(pool.digest(random.bytes(100_000)), 'INTERNAL');
-  await pool.digest(random.bytes(100_000));
+  await rejects(pool.open(openJob(random.bytes(100_000))), 'INTERNAL');
+  await pool.open(openJob(random.bytes(100_000)));
   await pool.close();
 });
 
 test('work that kills every worker fails after the second, and the pool goes on', async () => {
-  const killing = `if (works[0].bytes[0] === 1) throw new Error('killed');
-    parentPort.postMessage({ id, results: works.map(digest) });`;
+  const killing = `if (works[0].body[0] === 1) throw new Error('killed');
+    parentPort.postMessage({ id, results: works.map(opened) });`;
   const pool = new CodecPool({ workers: 2, program: program(killing) });
-  const deadly = new Uint8Array(100_000).fill(1).subarray(1);
-  await rejects(pool.digest(deadly), 'INTERNAL');
-  const answer = await pool.digest(new Uint8Array(100_000));
-  assert.equal(answer.bytes.byteLength, 100_000);
+  const deadly = new Uint8Array(100_000).fill(1).subarray(0, 99_000);
+  await rejects(pool.open(openJob(deadly)), 'INTERNAL');
+  const answer = await pool.open(openJob(new Uint8Array(100_000)));
+  assert.equal(answer.byteLength, 100_000);
   await pool.close();
 });
 
 test('work with best effort has a worker of its own, and leaves all others to the rest', async () => {
-  // Makes nothing until it is told to go; digests at once.
-  const waiting = `if (works[0].kind === 'digest') return void parentPort.postMessage({ id, results: works.map(digest) });
+  // Makes nothing until it is told to go; opens at once.
+  const waiting = `if (works[0].kind === 'open') return void parentPort.postMessage({ id, results: works.map(opened) });
     const channel = new BroadcastChannel('go');
     const results = works.map(() => ({ kind: 'failed', failure: { code: 'CODEC_FAULT', message: 'as told' } }));
     channel.onmessage = () => { channel.close(); parentPort.postMessage({ id, results }); };
@@ -326,7 +334,7 @@ test('work with best effort has a worker of its own, and leaves all others to th
   channel.onmessage = () => ready.resolve();
   const settling = [1, 2, 3].map(() => pool.make(makeJob(random.bytes(50_000), { hint: best })));
   await ready.promise;
-  assert.equal((await pool.digest(random.bytes(100_000))).bytes.byteLength, 100_000);
+  assert.equal((await pool.open(openJob(random.bytes(100_000)))).byteLength, 100_000);
   // Each goes when it is told, one after the other.
   channel.onmessage = () => channel.postMessage('go');
   channel.postMessage('go');
@@ -338,9 +346,10 @@ test('work with best effort has a worker of its own, and leaves all others to th
 test('a pool that has nothing to do keeps no process alive', () => {
   const pool = JSON.stringify(new URL('./pool.ts', import.meta.url).href);
   const script = `const { CodecPool } = await import(${pool});
-    const { bytes } = await new CodecPool({ workers: 1 }).digest(new Uint8Array(100_000));
-    console.log(bytes.byteLength);`;
+    const pool = new CodecPool({ workers: 1 });
+    const slot = pool.memory.takeSlot();
+    console.log((await pool.digest(slot, { patient: false })).byteLength);`;
   const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', timeout: 20_000 });
-  assert.equal(run.stdout.trim(), '100000', run.stderr);
+  assert.equal(run.stdout.trim(), '32', run.stderr);
   assert.equal(run.status, 0);
 });

@@ -170,13 +170,17 @@ export class CodecPool {
     return opened;
   }
 
-  /** SHA-256, and the bytes again: they are given up as `plain` is in `make`. */
-  digest(bytes: Uint8Array): DigestedBytes | Promise<DigestedBytes> {
-    if (bytes.byteLength <= inlineBytesMax.raw) return { digest: sha256(bytes), bytes };
-    return this.#run([{ kind: 'digest', bytes }], this.#urgent).then(([done]) => {
+  /**
+   * SHA-256 of bytes that stay as they are until the answer: large ones in the shared memory by a worker, others at once. `patient`: nobody waits for it.
+   * Safe to repeat.
+   */
+  digest(bytes: Uint8Array, options: { readonly patient: boolean }): Uint8Array | Promise<Uint8Array> {
+    if (bytes.byteLength <= inlineBytesMax.raw || this.memory?.placeOf(bytes) === undefined) return sha256(bytes);
+    const lane = options.patient ? this.#patient : this.#urgent;
+    return this.#run([{ kind: 'digest', bytes }], lane).then(([done]) => {
       const digested = checked(done);
       assert(digested.kind === 'digested', 'digesting gives a digest');
-      return { digest: digested.digest, bytes: digested.bytes };
+      return digested.digest;
     });
   }
 
@@ -363,8 +367,6 @@ export class CodecPool {
     void Promise.all(seats.map(({ worker }) => worker.terminate())).then(() => resolve());
   }
 }
-
-export type DigestedBytes = { readonly digest: Uint8Array; readonly bytes: Uint8Array };
 
 function inlineLimit(hint: CodecHint): number {
   return hint.kind === 'raw' ? inlineBytesMax.raw : inlineBytesMax[hint.effort];

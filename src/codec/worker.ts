@@ -90,9 +90,8 @@ function carryOut(work: Work, parcel: Parcel): () => Result {
       return () => ({ kind: 'opened-many', plain: plainSent(), ends, failures });
     }
     case 'digest': {
-      const digestSent = parcel.add(sha256(work.bytes));
-      const bytesSent = parcel.add(work.bytes, { spare: true });
-      return () => ({ kind: 'digested', digest: digestSent(), bytes: bytesSent() });
+      const digest = parcel.add(sha256(bytesOf(work.bytes)));
+      return () => ({ kind: 'digested', digest: digest() });
     }
   }
 }

@@ -97,7 +97,7 @@ static void chooseContexts(const Fit *f, Model *m) {
   u32 total = f->runCount * runPixels;
   u32 most = total == 0 ? 255 : quantile(f->binsAbove, total, 254), least = total == 0 ? 0 : quantile(f->binsAbove, total, 2);
   u32 top = (u32)minOf(contextLast, (i32)halfOctave((u32)minOf(65535, (i32)(2 * most + measureBias))));
-  u32 base = halfOctave(least + measureBias);
+  u32 base = halfOctave((u32)minOf(65535, (i32)(least + measureBias)));
   m->contextBase = base;
   m->contextCount = (u32)minOf(contextsMax, maxOf(1, (i32)top + 1 - (i32)base));
 }
