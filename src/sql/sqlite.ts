@@ -30,8 +30,8 @@ const pageBytes = 4096;
 const busyTimeoutMs = 2000;
 /** 8 MiB of WAL before it is carried over: some 50 ms of disk work at a time, and what a start after a crash reads again. */
 const walPagesMax = 2048;
-/** 64 MiB while a database is filled: half of what is written is written again soon, and each carrying over waits for the disk twice. */
-const fillingWalPagesMax = 16_384;
+/** 256 MiB while a database is filled: much of what is written is written again soon, and each carrying over waits for the disk twice. */
+const fillingWalPagesMax = 65_536;
 
 /** V8 keeps arrays up to this size inside its own heap. */
 const bytesOnHeapMax = 64;
