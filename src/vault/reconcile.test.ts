@@ -121,6 +121,7 @@ test('with both footer files rotten the packs are asked, and with those too the 
     none.rig.report.unreadable.map((each) => each.reason.code),
     ['PACK_CORRUPT'],
   );
+  assert.match(none.rig.report.unreadable[0]?.reason.message ?? '', /it holds 6 records: [0-9a-f]{32}\.1-6$/);
   await none.rig.vault.close();
   const walked = await rebuilt(disks, { fromMedia: true });
   assert.deepEqual(factsOf(walked.rig), factsOf(rig));

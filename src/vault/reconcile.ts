@@ -24,8 +24,8 @@ export type ReconcileParts = {
   readonly list: ListFolder;
   readonly onAdopted: (locator: Locator) => void;
   readonly onUnreadable: (pack: PackId, error: unknown) => void;
-  /** No copy has a whole footer. */
-  readonly salvage: (pack: PackId, found: readonly FoundFile[]) => Promise<void>;
+  /** No copy has a whole footer. `runs`: the records it holds, where an index still tells. */
+  readonly salvage: (pack: PackId, found: readonly FoundFile[], runs: readonly Run[]) => Promise<void>;
 };
 
 /** Stretches and packs that are read while the facts before them are handed on. */
@@ -171,9 +171,11 @@ async function adopt(at: PackAtHand, parts: ReconcileParts): Promise<void> {
     parts.onAdopted(locator);
   };
   if (quick !== undefined && quick.given === quick.locator.factCount) return note(quick.locator, quick.runs);
+  let named: readonly Run[] = quick?.runs ?? [];
   for (const { copy, locator } of candidates(at)) {
     try {
       const runs = await runsOfPack(copy, locator);
+      named = runs;
       await walkFacts(copy, locator, parts.taker);
       return await note(locator, runs);
     } catch (error) {
@@ -182,7 +184,7 @@ async function adopt(at: PackAtHand, parts: ReconcileParts): Promise<void> {
   }
   if (at.newer !== undefined) throw at.newer;
   await closeFiles(at);
-  await parts.salvage(at.pack, at.found);
+  await parts.salvage(at.pack, at.found, named);
 }
 
 async function closeFiles(at: PackAtHand): Promise<void> {

@@ -20,7 +20,7 @@ import {
 import type { Locator } from '../format/index.ts';
 import { type FactTaker, factBatchMax, runsOfPack, walkFacts } from './adopt-pack.ts';
 import type { FactWorks, FoundFact } from './fact-windows.ts';
-import type { Losses } from './losses.ts';
+import { countOfRuns, type Losses, recordRunsText } from './losses.ts';
 import type { OpenIndex } from './open-index.ts';
 import { PackCopy, type ReadRecord } from './pack-copy.ts';
 import type { PackKeeper } from './pack-keeper.ts';
@@ -50,6 +50,9 @@ export type RecoveryReport = {
   readonly unreadable: { readonly pack: PackId; readonly reason: ArchiveError }[];
   hybridGreatest: HybridTime;
 };
+
+/** Losses, and unreadable packs, that a report tells; where there are more, each start tells the first of what is left. */
+const toldMax = 10_000;
 
 export class Recovery {
   readonly #shelf: Shelf;
@@ -204,6 +207,7 @@ export class Recovery {
   #unreadable(pack: PackId, error: unknown): void {
     if (isArchiveError(error, 'CLOSED')) throw error;
     if (!(error instanceof ArchiveError)) throw error;
+    if (this.report.unreadable.length >= toldMax) return;
     this.report.unreadable.push({ pack, reason: toArchiveError(error, 'INTERNAL', 'recovery failed') });
   }
 
@@ -262,7 +266,7 @@ export class Recovery {
       }
       return undefined;
     });
-    for (const loss of scan.losses) this.#found.push({ ...loss, pack: as });
+    for (const loss of scan.losses) if (this.#found.length < toldMax) this.#found.push({ ...loss, pack: as });
     // Nothing of it can be read now. It stays where it is: a repaired medium may give more.
     if (scan.index.count === 0) return;
     this.#observe(scan.hybridGreatest);
@@ -322,9 +326,9 @@ export class Recovery {
       list: (store: StoreDisk, folder: string) => this.#list(store, folder),
       onAdopted: (locator: Locator) => this.#noteAdopted(locator),
       onUnreadable: (pack: PackId, error: unknown) => this.#unreadable(pack, error),
-      salvage: async (pack: PackId, found: readonly FoundFile[]) => {
+      salvage: async (pack: PackId, found: readonly FoundFile[], runs: readonly Run[]) => {
         if (!options.fromMedia)
-          throw new ArchiveError('PACK_CORRUPT', `pack ${pack} has no whole footer on any disk`, {
+          throw new ArchiveError('PACK_CORRUPT', `pack ${pack} has no whole footer on any disk${heldText(runs)}`, {
             hint: 'run: stele rebuild --from-media',
           });
         await this.#salvage(pack, found);
@@ -354,6 +358,10 @@ export class Recovery {
       for (const copy of copies) await copy.file.close();
     }
   }
+}
+
+function heldText(runs: readonly Run[]): string {
+  return runs.length === 0 ? '' : `; it holds ${countOfRuns(runs)} records: ${recordRunsText(runs)}`;
 }
 
 /** The same for the same pack, so that a recovery that is cut off and repeated makes no second one. */
