@@ -109,7 +109,7 @@ export class Objects {
   async #storeTurn(options: PutOptions, group: KeyGroup, writer: ContentWriter): Promise<PutResult> {
     const newest = await this.#catalog.objects.newest(options);
     // Content of one chunk was held back: when the name holds it already, storing it twice costs nothing.
-    if (writer.isHeld && newest?.sizeBytes === writer.sizeBytes && isSame(newest, writer.end())) {
+    if (writer.isHeld && newest?.sizeBytes === writer.sizeBytes && isSame(newest, await writer.end())) {
       writer.abandon();
       return sameAs(newest);
     }

@@ -36,6 +36,7 @@ import {
 } from './record-job.ts';
 import { type Place, SharedMemory } from './shared-memory.ts';
 import { SmallJobs } from './small-jobs.ts';
+import { looksIncompressible } from './zstd.ts';
 
 export type PoolOptions = {
   /** Threads; by default as many as the machine has cores. Half as many do what has best effort. */
@@ -138,7 +139,7 @@ export class CodecPool {
   make(job: MakeJob): RecordBytes | Promise<RecordBytes> {
     const plainSizeBytes = job.plain.byteLength;
     if (plainSizeBytes <= inlineLimit(job.hint)) {
-      if (this.#batch.takesInline()) return this.#makeInline(job);
+      if (!isLaborious(job) && this.#batch.takesInline()) return this.#makeInline(job);
       return this.#batch.add({ kind: 'make', job }).then((done) => this.#madeOf(job, plainSizeBytes, done));
     }
     const isPatient = job.hint.kind !== 'raw' && job.hint.effort === 'best';
@@ -366,6 +367,13 @@ export class CodecPool {
     for (const seat of seats) seat.lane.seats.clear();
     void Promise.all(seats.map(({ worker }) => worker.terminate())).then(() => resolve());
   }
+}
+
+/** A frame of Zstandard costs this thread 100 us to begin with; to send the bytes away, 25. */
+const laboriousBytesMin = 1024;
+
+function isLaborious({ plain, hint }: MakeJob): boolean {
+  return hint.kind === 'bytes' && plain.byteLength > laboriousBytesMin && !looksIncompressible(plain);
 }
 
 function inlineLimit(hint: CodecHint): number {

@@ -174,7 +174,7 @@ async function rewrite(
       await writer.write(plain);
       await pace(plain.byteLength);
     }
-    if (writer.sizeBytes !== row.sizeBytes || row.digest === undefined || !bytesEqual(writer.end(), row.digest)) {
+    if (writer.sizeBytes !== row.sizeBytes || row.digest === undefined || !bytesEqual(await writer.end(), row.digest)) {
       throw new ArchiveError('RECORD_CORRUPT', `the content of version ${row.id} is not what was stored`);
     }
   } catch (error) {

@@ -4,10 +4,11 @@
 // becomes durable in an earlier group than it, nor at all when it failed (they are one chain); content of one chunk needs no list, content of no bytes no
 // record. What is sent before the end waits for nothing: it goes with the last record in one group, unless much has come together before.
 
-import { assert, emptyBytes, type KeyGroup, type RecordId, Sha256 } from '../base/index.ts';
-import type { CodecHint, SharedMemory } from '../codec/index.ts';
-import { chunkSizeBytesMax, encodeChunkList, type ListChild, listChildrenMax, recordKind } from '../format/index.ts';
+import { assert, type KeyGroup, type RecordId } from '../base/index.ts';
+import type { CodecHint } from '../codec/index.ts';
+import { encodeChunkList, type ListChild, listChildrenMax, recordKind } from '../format/index.ts';
 import type { AppendQueue, Chain } from './append-queue.ts';
+import { ContentMemory, type Plain } from './content-memory.ts';
 import { type Draft, factHint } from './draft.ts';
 
 export type Content = {
@@ -27,68 +28,32 @@ export type ContentHints = {
   readonly hintAt: (offset: number) => CodecHint;
 };
 
-const listHint: CodecHint = { kind: 'bytes', effort: 'fast' };
-
-/** Chunks from here on are gathered in a slot of the shared memory, where there is one. */
-const slotBytesMin = 64 * 1024;
-
-/** A slot that a writer has now. Given back when the chunk was made, or when a writer was left in the middle and is collected. */
-class SlotLease {
-  readonly #memory: SharedMemory;
-  readonly #kept: number;
-  #slot: Uint8Array | undefined;
-
-  /** `kept`: slots that stay for others. */
-  constructor(memory: SharedMemory, kept: number) {
-    this.#memory = memory;
-    this.#kept = kept;
-  }
-
-  take(): Uint8Array | undefined {
-    assert(this.#slot === undefined, 'a writer has one slot at a time');
-    this.#slot = this.#memory.takeSlot(this.#kept);
-    return this.#slot?.subarray(0, chunkSizeBytesMax);
-  }
-
-  /** Who gives the slot back, from now on; undefined when there is none. */
-  handOver(): (() => void) | undefined {
-    const slot = this.#slot;
-    this.#slot = undefined;
-    return slot === undefined ? undefined : () => this.#memory.giveSlot(slot);
-  }
-}
-
-const leftBehind = new FinalizationRegistry<SlotLease>((lease) => lease.handOver()?.());
-
-type Plain = { readonly bytes: Uint8Array; readonly release: (() => void) | undefined };
-
 export class ContentWriter {
   readonly #queue: AppendQueue;
-  readonly #lease: SlotLease | undefined;
   readonly #group: KeyGroup;
   readonly #hintAt: (offset: number) => CodecHint;
-  readonly #digest = new Sha256();
-  #buffer: Uint8Array = emptyBytes;
-  #filled = 0;
+  readonly #memory: ContentMemory;
   #chunkOffset = 0;
   #sizeBytes = 0;
   #first: RecordId | undefined;
   readonly #chain: Chain = { failure: undefined };
   /** Children not yet in a list, lowest level first. */
   readonly #levels: ListChild[][] = [];
-  #contentDigest: Uint8Array | undefined;
+  #digest: Uint8Array | Promise<Uint8Array> | undefined;
   #finished = false;
 
-  constructor(queue: AppendQueue, group: KeyGroup, hints: ContentHints, memory: SharedMemory | undefined) {
+  constructor(queue: AppendQueue, group: KeyGroup, hints: ContentHints) {
+    const { memory, works, class: stream } = queue.options;
+    const isArriving = stream === 'ingest';
     this.#queue = queue;
-    if (memory !== undefined) {
-      // What is rewritten leaves most of the slots to what arrives.
-      const kept = queue.options.class === 'ingest' ? 0 : Math.floor(memory.sizes.slots * 0.75);
-      this.#lease = new SlotLease(memory, kept);
-      leftBehind.register(this, this.#lease);
-    }
     this.#group = group;
     this.#hintAt = hints.hintAt;
+    this.#memory = new ContentMemory({
+      memory,
+      // What is rewritten leaves most of the slots to what arrives, and may wait.
+      kept: isArriving || memory === undefined ? 0 : Math.floor(memory.sizes.slots * 0.75),
+      digest: (bytes) => works.digest(bytes, { patient: !isArriving }),
+    });
   }
 
   get group(): KeyGroup {
@@ -104,63 +69,43 @@ export class ContentWriter {
     return this.#levels.length === 0;
   }
 
-  /** Says that no more bytes come; their digest. Safe to repeat. */
-  end(): Uint8Array {
-    this.#contentDigest ??= this.#digest.digest();
-    return this.#contentDigest;
+  /** Says that no more bytes come; their digest. Safe to repeat. INTERNAL: a worker died over it. */
+  end(): Uint8Array | Promise<Uint8Array> {
+    if (this.#digest === undefined) {
+      this.#digest = this.#memory.digest();
+      // Whoever waits for it is told; content that is given up meanwhile has nobody who does.
+      if (this.#digest instanceof Promise) this.#digest.catch(() => undefined);
+    }
+    return this.#digest;
   }
 
   /** Gives the content up. What was sent stays without a name, and settling leaves it behind. */
   abandon(): void {
     this.#finished = true;
-    this.#lease?.handOver()?.();
-    this.#buffer = emptyBytes;
-    this.#filled = 0;
+    this.#memory.close();
   }
 
   /** Takes the next bytes; resolves when there is room for more. The bytes are copied: the caller keeps its buffer. */
   async write(bytes: Uint8Array): Promise<void> {
-    assert(this.#contentDigest === undefined && !this.#finished, 'content that ended takes no more bytes');
-    this.#digest.update(bytes);
+    assert(this.#digest === undefined && !this.#finished, 'content that ended takes no more bytes');
     this.#sizeBytes += bytes.byteLength;
     for (let from = 0; from < bytes.byteLength; ) {
-      if (this.#filled === this.#buffer.byteLength) await this.#makeRoom(bytes.byteLength - from);
-      const count = Math.min(bytes.byteLength - from, this.#buffer.byteLength - this.#filled);
-      this.#buffer.set(bytes.subarray(from, from + count), this.#filled);
-      this.#filled += count;
+      const count = this.#memory.add(bytes, from);
+      if (count === 0) await this.#sendChunk();
       from += count;
     }
   }
 
   /** Ends the chunk here: a frame begins, or something that is to be read by itself. */
   async cut(): Promise<void> {
-    if (this.#filled > 0) await this.#flushChunk();
+    if (this.#memory.chunkBytes > 0) await this.#sendChunk();
   }
 
-  /** Grows the chunk at hand up to its limit, then sends it off. */
-  async #makeRoom(more: number): Promise<void> {
-    if (this.#filled === chunkSizeBytesMax) await this.#flushChunk();
-    const wanted = Math.min(chunkSizeBytesMax, Math.max(this.#filled + more, 2 * this.#filled));
-    const grown = (wanted >= slotBytesMin ? this.#lease?.take() : undefined) ?? new Uint8Array(wanted);
-    grown.set(this.#buffer.subarray(0, this.#filled));
-    this.#buffer = grown;
-  }
-
-  async #flushChunk(): Promise<void> {
-    const plain = this.#takeChunk();
+  async #sendChunk(options: { readonly last: boolean } = { last: false }): Promise<void> {
+    const plain = this.#memory.take(options);
     const hint = this.#hintAt(this.#chunkOffset);
     this.#chunkOffset += plain.bytes.byteLength;
     await this.#append(recordKind.chunk, plain, hint, 0);
-  }
-
-  #takeChunk(): Plain {
-    const release = this.#lease?.handOver();
-    const whole = this.#filled === this.#buffer.byteLength;
-    const bytes = this.#buffer.subarray(0, this.#filled);
-    this.#buffer = emptyBytes;
-    this.#filled = 0;
-    // A part of a buffer would be copied on its way to a worker, and keep the rest of it in memory until then.
-    return { bytes: whole || release !== undefined ? bytes : bytes.slice(), release };
   }
 
   /** Sends a record off and notes it as a child of `level`; resolves when the queue has room, not when it is durable. */
@@ -205,7 +150,13 @@ export class ContentWriter {
     this.#levels[level] = [];
     const sizeBytes = children.reduce((sum, child) => sum + child.sizeBytes, 0);
     const plain = encodeChunkList({ level: level + 1, sizeBytes, digest: undefined, children });
-    await this.#append(recordKind.chunkList, { bytes: plain, release: undefined }, listHint, level + 1, sizeBytes);
+    await this.#append(
+      recordKind.chunkList,
+      { bytes: plain, release: undefined },
+      factHint(plain),
+      level + 1,
+      sizeBytes,
+    );
   }
 
   /**
@@ -214,37 +165,34 @@ export class ContentWriter {
    */
   async finish(say: (content: Content) => FactDraft[]): Promise<Content> {
     assert(!this.#finished, 'content is finished once');
-    const digest = this.end();
-    const single = this.#levels.length === 0 && this.#filled > 0;
-    if (!single) {
-      await this.cut();
-      // Lists above the lowest may be open: each becomes a child of the one above it, until one is left.
-      while (this.#levels.length > 1) {
-        const level = this.#levels.findIndex((children) => children.length > 0);
-        if (level === this.#levels.length - 1) break;
-        await this.#closeList(level);
-      }
-    }
+    const digesting = this.end();
+    const single = this.#levels.length === 0 && this.#memory.chunkBytes > 0;
+    const isWaiting = digesting instanceof Promise;
+    // While a worker digests, another one packs what is left.
+    if (!single || isWaiting) await this.#sendRest();
+    if (!single) await this.#closeLists();
+    const digest = isWaiting ? await digesting : digesting;
     this.#finished = true;
-    let content: Content = { ref: undefined, first: undefined, sizeBytes: this.#sizeBytes, digest };
     const last = this.#lastRecord(single, digest);
+    this.#memory.close();
+    const only = single && isWaiting ? this.#levels[0]?.[0]?.id : undefined;
+    let content: Content = { ref: only, first: only, sizeBytes: this.#sizeBytes, digest };
     let taken = false;
     const build = (nextId: () => RecordId): Draft[] => {
-      const ref = last === undefined ? undefined : nextId();
-      content = { ...content, ref, first: this.#first ?? ref };
+      if (last !== undefined) {
+        const ref = nextId();
+        content = { ...content, ref, first: this.#first ?? ref };
+      }
+      const { ref } = content;
       const facts = say(content);
-      const hint = single ? this.#hintAt(this.#chunkOffset) : listHint;
       taken = true;
-      const lead =
-        last === undefined || ref === undefined
-          ? []
-          : [{ id: ref, kind: last.kind, group: this.#group, plain: last.bytes, hint, release: last.release }];
+      const lead = last === undefined || ref === undefined ? [] : [{ id: ref, group: this.#group, ...last }];
       return [...lead, ...facts.map((fact) => ({ id: nextId(), ...fact, hint: factHint(fact.plain) }))];
     };
     try {
       this.#check();
       // Room is asked for before the facts are known; they are small, and what they hold beyond this is let in with them.
-      await this.#queue.append(last?.bytes.byteLength ?? 0, build, { chain: this.#chain });
+      await this.#queue.append(last?.plain.byteLength ?? 0, build, { chain: this.#chain });
     } catch (error) {
       if (!taken) last?.release?.();
       throw error;
@@ -252,17 +200,30 @@ export class ContentWriter {
     return content;
   }
 
+  async #sendRest(): Promise<void> {
+    if (this.#memory.chunkBytes > 0) await this.#sendChunk({ last: true });
+  }
+
+  /** Lists above the lowest may be open: each becomes a child of the one above it, until one is left. */
+  async #closeLists(): Promise<void> {
+    while (this.#levels.length > 1) {
+      const level = this.#levels.findIndex((children) => children.length > 0);
+      if (level === this.#levels.length - 1) break;
+      await this.#closeList(level);
+    }
+  }
+
   /** The record that the content is known by: its only chunk, or the topmost list. */
-  #lastRecord(single: boolean, digest: Uint8Array): (Plain & { readonly kind: number }) | undefined {
-    if (single) return { kind: recordKind.chunk, ...this.#takeChunk() };
-    if (this.#sizeBytes === 0) return undefined;
+  #lastRecord(single: boolean, digest: Uint8Array): Omit<Draft, 'id' | 'group'> | undefined {
+    if (single && this.#memory.chunkBytes > 0) {
+      const { bytes, release } = this.#memory.take({ last: true });
+      return { kind: recordKind.chunk, plain: bytes, release, hint: this.#hintAt(this.#chunkOffset) };
+    }
+    if (single || this.#sizeBytes === 0) return undefined;
     const level = this.#levels.length - 1;
     const children = this.#levels[level] as ListChild[];
     assert(children.length > 0, 'content of several chunks has a list');
-    return {
-      kind: recordKind.chunkList,
-      bytes: encodeChunkList({ level: level + 1, sizeBytes: this.#sizeBytes, digest, children }),
-      release: undefined,
-    };
+    const plain = encodeChunkList({ level: level + 1, sizeBytes: this.#sizeBytes, digest, children });
+    return { kind: recordKind.chunkList, plain, hint: factHint(plain) };
   }
 }

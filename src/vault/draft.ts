@@ -16,7 +16,7 @@ export type Draft = {
   readonly release?: (() => void) | undefined;
 };
 
-/** Up to here a fact is stored as it is: a frame around so few bytes saves a third of them and costs more than all the rest of the record. */
+/** Up to here a fact or a list is stored as it is: a frame around so few bytes saves a third of them and costs more than all the rest of the record. */
 const factPlainBytesMax = 1024;
 
 export function factHint(plain: Uint8Array): CodecHint {

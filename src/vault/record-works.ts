@@ -14,6 +14,8 @@ export interface RecordWorks {
   /** `room`: asked for a place when a worker is about to make the record. */
   make(draft: Draft, hybrid: HybridTime, room: RecordRoom): MadeRecord | Promise<MadeRecord>;
   open(head: Head, body: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  /** SHA-256 of bytes that stay as they are until the answer. `patient`: nobody waits for it. */
+  digest(bytes: Uint8Array, options: { readonly patient: boolean }): Uint8Array | Promise<Uint8Array>;
 }
 
 export function poolWorks(parts: { pool: CodecPool; keys: KeySource; cipher: number; random: Random }): RecordWorks {
@@ -37,6 +39,9 @@ export function poolWorks(parts: { pool: CodecPool; keys: KeySource; cipher: num
     },
     open(head, body) {
       return pool.open({ head, body, keys: keys.groupKeys(head.group, checkedCipher(head.cipher)) });
+    },
+    digest(bytes, options) {
+      return pool.digest(bytes, options);
     },
   };
 }

@@ -176,7 +176,7 @@ export class Vault {
 
   /** A writer of content of any length under one key group. */
   contentWriter(stream: PackClassName, group: ContentGroup, hints: ContentHints): ContentWriter {
-    return new ContentWriter(this.stream(stream), group, hints, this.#options.pool.memory);
+    return new ContentWriter(this.stream(stream), group, hints);
   }
 
   /** Appends facts alone. Durable and applied when it resolves. */

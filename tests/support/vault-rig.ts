@@ -17,6 +17,7 @@ import {
   type Random,
   recordIdText,
   SeededRandom,
+  sha256,
   tenantId,
 } from '../../src/base/index.ts';
 import {
@@ -86,6 +87,7 @@ export function newInlinePool(): CodecPool {
     make,
     open: openRecord,
     openMany: async (job: OpenManyJob) => openMany(job),
+    digest: sha256,
   } as unknown as CodecPool;
 }
 
