@@ -4,7 +4,7 @@
 //   node bench/pixel.bench.ts [--json FILE] [--data FOLDER] [--seconds N] [--only PART]
 //
 // Ratio: plain bytes / payload bytes (CharLS: codestream bytes, no file around it). Speed: MB (10^6) of plain bytes per second of CPU
-// time; each figure is the median over rounds in which the three codecs take turns frame by frame, so that a noisy machine slows all alike.
+// time; each figure is the best of the rounds, in which the three codecs take turns frame by frame, so that a noisy machine slows all alike.
 // Small frames are done several times in a turn, since the clock is coarse.
 // CharLS gets what it does best: the fewest bits per sample that hold the data, sign folded away, components interleaved by sample.
 // What cannot be measured fairly is left out: frames under 8 KB, and 16-bit colour for CharLS.
@@ -172,16 +172,11 @@ function measure(frames: NativeFrame[], codecs: Codec[], roundsMs: number): Map<
   return tallies;
 }
 
-function median(values: number[]): number {
-  const sorted = values.slice(values.length > 2 ? 1 : 0).sort((a, b) => a - b); // the first round compiles
-  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
-}
-
 function figuresOf(tally: Tally, plainBytes: number): Figures {
   return {
     ratio: plainBytes / tally.sizeBytes,
-    encodeMBs: plainBytes / 1000 / median(tally.encodeMs),
-    decodeMBs: plainBytes / 1000 / median(tally.decodeMs),
+    encodeMBs: plainBytes / 1000 / Math.min(...tally.encodeMs),
+    decodeMBs: plainBytes / 1000 / Math.min(...tally.decodeMs),
   };
 }
 

@@ -13,7 +13,7 @@
 enum { runPixels = 8, runsMax = 1024, unknowns = regressors, binCount = 512, batch = 4 };
 
 typedef struct { const i16 *at, *n, *nn, *nnn; } Run;
-typedef struct { float x[unknowns], y, weight, unused[2]; } Sample;
+typedef struct { float x[unknowns], y, unused[3]; } Sample; // times the root of its weight
 
 typedef struct {
   Run runs[runsMax];
@@ -109,9 +109,9 @@ enum { northPlace = 2 };
 static void addBatch(Fit *f, u32 k) {
   const Sample *samples = f->waiting[k];
   for (u32 i = 0; i <= unknowns; i++) {
-    vec by[batch];
     float *row = i < unknowns ? f->sums[k][i] : f->sumsY[k];
-    for (u32 j = 0; j < batch; j++) by[j] = wasm_f32x4_splat(samples[j].weight * samples[j].x[i]); // y lies behind the last x
+    vec by[batch];
+    for (u32 j = 0; j < batch; j++) by[j] = wasm_v128_load32_splat(samples[j].x + i); // y lies behind the last x
     for (u32 part = i < unknowns ? i & ~3u : 0; part < unknowns; part += 4) {
       vec sum = wasm_v128_load(row + part);
       for (u32 j = 0; j < batch; j++) sum = wasm_f32x4_add(sum, wasm_f32x4_mul(by[j], wasm_v128_load(samples[j].x + part)));
@@ -121,31 +121,42 @@ static void addBatch(Fit *f, u32 k) {
   f->waitingCount[k] = 0;
 }
 
-static __attribute__((noinline)) void accumulate(Fit *f, const Model *m) {
+/** 1 / sqrt(1 + texture) in each of four lanes. */
+INLINE vec rootWeights(vec textures) {
+  vec one = wasm_f32x4_splat(1);
+  return wasm_f32x4_div(one, wasm_f32x4_sqrt(wasm_f32x4_add(textures, one)));
+}
+
+/** The sums of every `step`-th run. */
+static __attribute__((noinline)) void accumulate(Fit *f, const Model *m, u32 step) {
   VectorModel edges;
   vectorModel(&edges, m);
   fillBytes(f->waitingCount, 0, sizeof f->waitingCount);
   fillBytes(f->sums, 0, sizeof f->sums + sizeof f->sumsY);
-  for (u32 r = 0; r < f->runCount; r++) {
+  for (u32 r = 0; r < f->runCount; r += step) {
     const Run *run = f->runs + r;
     Neighbours p = neighboursAt(run->at, run->n, run->nn, run->nnn);
-    vec texture = textureOf(&p, textureAbove(&p));
+    vec texture = textureOf(&p, textureAbove(&p)), zero = wasm_i16x8_splat(0);
+    u16 classes[runPixels];
+    float roots[runPixels];
+    wasm_v128_store(classes, wasm_i16x8_neg(classesPassed(wasm_v128_xor(texture, edges.sign), edges.classEdges)));
+    wasm_v128_store(roots, rootWeights(floatsLow(texture)));
+    wasm_v128_store(roots + 4, rootWeights(floatsHigh(texture)));
     // Eight rows of what the samples are made of, then a sample in each: differences that pass 16 bits are held.
 #define D(v) wasm_i16x8_sub_sat(v, p.n)
     vec first[8] = { D(p.w), D(p.nw), wasm_i16x8_splat(1), D(p.ne), D(p.nww), D(p.nnww), D(p.nnw), D(p.nn) };
-    vec second[8] = { D(p.nne), D(p.nnn), D(p.ww), D(p.www), D(wasm_v128_load(run->at)), texture, wasm_i16x8_neg(classesPassed(wasm_v128_xor(texture, edges.sign), edges.classEdges)), p.n };
+    vec second[8] = { D(p.nne), D(p.nnn), D(p.ww), D(p.www), D(wasm_v128_load(run->at)), zero, zero, zero };
 #undef D
     transpose(first);
     transpose(second);
     for (u32 j = 0; j < runPixels; j++) {
-      vec b = second[j];
-      u32 k = wasm_u16x8_extract_lane(b, 6);
-      Sample *s = f->waiting[k] + f->waitingCount[k];
-      wasm_v128_store(s->x, wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(first[j])));
-      wasm_v128_store(s->x + 4, wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(first[j])));
-      wasm_v128_store(s->x + 8, wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(b)));
-      s->y = (float)wasm_i16x8_extract_lane(b, 4);
-      s->weight = 1 / (1 + (float)(u32)wasm_u16x8_extract_lane(b, 5));
+      u32 k = classes[j];
+      float *x = f->waiting[k][f->waitingCount[k]].x;
+      vec root = wasm_v128_load32_splat(roots + j);
+      wasm_v128_store(x, wasm_f32x4_mul(root, wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(first[j]))));
+      wasm_v128_store(x + 4, wasm_f32x4_mul(root, wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(first[j]))));
+      wasm_v128_store(x + 8, wasm_f32x4_mul(root, wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(second[j]))));
+      wasm_v128_store(x + 12, wasm_f32x4_mul(root, wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(second[j]))));
       if (++f->waitingCount[k] == batch) addBatch(f, k); // what waits at the end, three samples at most, is left out
     }
   }
@@ -207,20 +218,39 @@ INLINE vec costOf(vec error) {
 }
 INLINE u32 sumQuads(vec v) { return (u32)wasm_i32x4_extract_lane(v, 0) + (u32)wasm_i32x4_extract_lane(v, 1) + (u32)wasm_i32x4_extract_lane(v, 2) + (u32)wasm_i32x4_extract_lane(v, 3); }
 
-/** Whether the weights do better than the median, on every second run. */
-static __attribute__((noinline)) int weightsWin(const Fit *f, const Model *m) {
+/** What the errors of every `step`-th run cost by the weights, and by the median. */
+typedef struct { u32 weighed, median; } Costs;
+static __attribute__((noinline)) Costs compareGuesses(const Fit *f, const Model *m, u32 step) {
   VectorModel model;
   vectorModel(&model, m);
-  vec weighed = wasm_i32x4_splat(0), plain = wasm_i32x4_splat(0);
-  for (u32 r = 0; r < f->runCount; r += 2) {
+  vec weighed = wasm_i32x4_splat(0), median = weighed;
+  for (u32 r = 0; r < f->runCount; r += step) {
     const Run *run = f->runs + r;
     Neighbours p = neighboursAt(run->at, run->n, run->nn, run->nnn);
     vec own = wasm_v128_load(run->at);
     weighed = wasm_i32x4_add(weighed, costOf(wasm_i16x8_sub(own, weighedGuess(&p, textureAbove(&p), &model))));
-    plain = wasm_i32x4_add(plain, costOf(wasm_i16x8_sub(own, medianGuess(p.w, p.n, p.nw))));
+    median = wasm_i32x4_add(median, costOf(wasm_i16x8_sub(own, medianGuess(p.w, p.n, p.nw))));
   }
-  u32 a = sumQuads(weighed), b = sumQuads(plain);
-  return a + a / 128 < b; // the median is faster, so a gain too small to see does not count
+  return (Costs){ sumQuads(weighed), sumQuads(median) };
+}
+
+/** Weights for each class from every `step`-th run; false where they would not fit. */
+static int fitWeights(Fit *f, Model *m, u32 step) {
+  accumulate(f, m, step);
+  for (u32 k = 0; k < m->classCount; k++) {
+    solve(f, k);
+    if (!quantise(f, m, k)) return 0;
+  }
+  return 1;
+}
+
+/** A few runs tell for drawings that no weights will do. */
+static int weightsMayWin(Fit *f, Model *m) {
+  enum { step = 8 };
+  m->classCount = 1;
+  if (!fitWeights(f, m, step)) return 1;
+  Costs costs = compareGuesses(f, m, step);
+  return costs.weighed < costs.median + costs.median / 16;
 }
 
 static void fitModel(Fit *f, Model *m, const i16 *plane, const Walk *w, u8 *map, u32 livelyPixels) {
@@ -230,13 +260,11 @@ static void fitModel(Fit *f, Model *m, const i16 *plane, const Walk *w, u8 *map,
   m->isMedian = 1;
   m->precision = livelyPixels >= 65536 ? 12 : livelyPixels >= 16384 ? 10 : 8;
   if (f->runCount < 32 || livelyPixels < 2048) return;
+  if (f->runCount >= 512 && !weightsMayWin(f, m)) return;
   chooseClasses(f, m, livelyPixels);
-  accumulate(f, m);
-  for (u32 k = 0; k < m->classCount; k++) {
-    solve(f, k);
-    if (!quantise(f, m, k)) return;
-  }
-  m->isMedian = !weightsWin(f, m);
+  if (!fitWeights(f, m, 1)) return;
+  Costs costs = compareGuesses(f, m, 2);
+  m->isMedian = costs.weighed + costs.weighed / 128 >= costs.median; // the median is faster, so a gain too small to see does not count
 }
 
 #endif
