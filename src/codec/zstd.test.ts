@@ -97,3 +97,10 @@ test('a small frame that would unpack to much more is stopped at the promised le
   const wide = zstdCompressSync(new Uint8Array(1000), { params: { [constants.ZSTD_c_windowLog]: 27 } });
   assert.equal(unpackZstd(wide, 1000).byteLength, 1000);
 });
+
+test('what does not shrink leaves no memory behind', () => {
+  const plain = new SeededRandom(11).bytes(1024 * 1024);
+  const before = process.memoryUsage().arrayBuffers;
+  for (let turn = 0; turn < 30; turn += 1) assert.equal(packZstd(plain, 'best'), undefined);
+  assert.ok(process.memoryUsage().arrayBuffers - before < 8 * 1024 * 1024);
+});

@@ -7,6 +7,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { ArchiveError, assert } from '../base/index.ts';
 import { chunkSizeBytesMax } from '../format/index.ts';
+import { releaseOwn } from './buffers.ts';
 
 export type Effort = 'fast' | 'best';
 
@@ -66,7 +67,10 @@ export function packZstd(plain: Uint8Array, effort: Effort): Uint8Array | undefi
     chunkSize: plain.byteLength + frameOverheadBytes,
     params: paramsOf(plain.byteLength, effort),
   });
-  return savesEnough(packed, plain) ? packed : undefined;
+  if (savesEnough(packed, plain)) return packed;
+  // Left to the collector, a buffer for every chunk that does not shrink: a hundred megabytes in two workers.
+  releaseOwn(packed);
+  return undefined;
 }
 
 /** Whether packed bytes are so much shorter that a reader should take the trouble. */
