@@ -14,6 +14,7 @@ import {
   Sha256,
   systemTenant,
 } from '../base/index.ts';
+import { releaseBytes } from '../codec/index.ts';
 import { encodeEvent, type PackClassName, recordKind } from '../format/index.ts';
 import type { Pace, PackFacts, Run, Vault } from '../vault/index.ts';
 import type { FlowNotes } from './flow-notes.ts';
@@ -123,7 +124,10 @@ async function prove(
   }
   for (const { ref, digest } of emptied.contents) {
     const read = new Sha256();
-    for await (const piece of vault.contents.read(ref)) read.update(piece);
+    for await (const piece of vault.contents.read(ref)) {
+      read.update(piece);
+      releaseBytes(piece);
+    }
     if (!bytesEqual(read.digest(), digest))
       throw new ArchiveError('RECORD_CORRUPT', 'content that was moved does not come back as it was');
   }
