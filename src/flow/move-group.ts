@@ -6,6 +6,7 @@
 
 import { ArchiveError, bytesEqual, type KeyGroup, type RecordId, recordIdText } from '../base/index.ts';
 import type { Catalog, ContentCursor, ObjectRow } from '../catalog/index.ts';
+import { releaseBytes } from '../codec/index.ts';
 import {
   chunkSizeBytesMax,
   decodeFact,
@@ -173,6 +174,7 @@ async function rewrite(
       if (writer.sizeBytes > 0) await writer.cut();
       await writer.write(plain);
       await pace(plain.byteLength);
+      releaseBytes(plain);
     }
     if (writer.sizeBytes !== row.sizeBytes || row.digest === undefined || !bytesEqual(await writer.end(), row.digest)) {
       throw new ArchiveError('RECORD_CORRUPT', `the content of version ${row.id} is not what was stored`);
