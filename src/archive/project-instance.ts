@@ -2,10 +2,10 @@
 //
 // Invariants: pure, like all of `project()`; what names are found by is made here, so that a new way of finding them needs no change of any pack.
 
-import type { KeyGroup } from '../base/index.ts';
+import { hybridOfMs, type KeyGroup, type TenantId } from '../base/index.ts';
 import type { CatalogChange, JsonObject, Version } from '../catalog/index.ts';
 import { nameSearchKeys, searchText } from '../dicom/index.ts';
-import type { Attributes, InstanceFacts, ObjectEntry } from '../format/index.ts';
+import type { AboutInstance, Attributes, InstanceFacts, ObjectEntry, ReadAs } from '../format/index.ts';
 
 const patientColumns = new Set(['PatientID', 'IssuerOfPatientID', 'PatientName', 'PatientBirthDate', 'PatientSex']);
 const studyColumns = new Set([
@@ -31,54 +31,11 @@ export function instanceChanges(
   group: KeyGroup,
   version: Version,
 ): CatalogChange[] {
-  const { patient, study, series } = dicom.about;
   const { tenant } = group;
-  const changes: CatalogChange[] = [];
-  if (study !== undefined && patient !== undefined) {
-    const key = { patientId: patient['PatientID'] ?? '', issuer: patient['IssuerOfPatientID'] ?? '' };
-    const names = [patient['PatientName'], patient['OtherPatientNames']].flatMap((each) => each?.split('\\') ?? []);
-    changes.push({
-      kind: 'patient',
-      version,
-      tenant,
-      ...key,
-      name: patient['PatientName'],
-      nameKeys: nameSearchKeys(names),
-      birthDate: patient['PatientBirthDate'],
-      sex: patient['PatientSex'],
-    });
-    changes.push({
-      kind: 'study',
-      version,
-      tenant,
-      studyUid: dicom.study,
-      group,
-      patient: key,
-      accession: filled(study['AccessionNumber']),
-      studyId: study['StudyID'],
-      studyDate: dateOf(study['StudyDate']),
-      studyTime: study['StudyTime'],
-      description: study['StudyDescription'],
-      referrer: study['ReferringPhysicianName'],
-      search: searchText(study['StudyDescription'] ?? ''),
-      more: { ...othersOf(study, studyColumns), ...othersOf(patient, patientColumns) },
-    });
-  }
-  if (series !== undefined)
-    changes.push({
-      kind: 'series',
-      version,
-      tenant,
-      studyUid: dicom.study,
-      seriesUid: dicom.series,
-      modality: filled(series['Modality']),
-      seriesNumber: numberOf(series['SeriesNumber']),
-      description: series['SeriesDescription'],
-      bodyPart: series['BodyPartExamined'],
-      seriesDate: series['SeriesDate'],
-      seriesTime: series['SeriesTime'],
-      more: othersOf(series, seriesColumns),
-    });
+  // Said when the instance came: an entry that is written anew later, as settling does, says nothing new of its patient.
+  const cameAt = hybridOfMs(entry.createdMs);
+  const said: Version = { ...version, time: cameAt < version.time ? cameAt : version.time };
+  const changes = aboutChanges({ ...dicom, tenant }, group, said);
   changes.push({
     kind: 'instance',
     version,
@@ -99,7 +56,8 @@ export function instanceChanges(
     createdMs: entry.createdMs,
     rank: dicom.rank,
     state: entry.state === 'live' ? 'live' : 'deleted',
-    odd: dicom.odd,
+    source: dicom.source,
+    odd: oddOf(dicom),
   });
   if (dicom.rejects !== undefined)
     changes.push({
@@ -110,6 +68,90 @@ export function instanceChanges(
       code: dicom.rejects.code,
       instanceUids: dicom.rejects.instances,
     });
+  return changes;
+}
+
+/** Text that may have been read wrongly is a quality case like what is odd. */
+function oddOf({ odd, readAs }: InstanceFacts): readonly string[] | undefined {
+  return readAs?.how === 'unsure' ? [...(odd ?? []), 'charset-undecided'] : odd;
+}
+
+type SaidOfSeries = {
+  readonly tenant: TenantId;
+  readonly study: string;
+  readonly series: string;
+  readonly source: string | undefined;
+  readonly about: AboutInstance;
+  readonly readAs?: ReadAs | undefined;
+};
+
+/** What is said of a patient, a study and a series. */
+export function aboutChanges(said: SaidOfSeries, group: KeyGroup, version: Version): CatalogChange[] {
+  const { tenant, about, readAs } = said;
+  const { patient, study, series } = about;
+  const changes: CatalogChange[] = [];
+  if (study !== undefined && patient !== undefined) {
+    const key = { patientId: patient['PatientID'] ?? '', issuer: patient['IssuerOfPatientID'] ?? '' };
+    const names = [patient['PatientName'], patient['OtherPatientNames']].flatMap((each) => each?.split('\\') ?? []);
+    changes.push({
+      kind: 'patient',
+      version,
+      tenant,
+      ...key,
+      name: patient['PatientName'],
+      nameKeys: nameSearchKeys(names),
+      birthDate: patient['PatientBirthDate'],
+      sex: patient['PatientSex'],
+    });
+    changes.push({
+      kind: 'study',
+      version,
+      tenant,
+      studyUid: said.study,
+      group,
+      patient: key,
+      accession: filled(study['AccessionNumber']),
+      studyId: study['StudyID'],
+      studyDate: dateOf(study['StudyDate']),
+      studyTime: study['StudyTime'],
+      description: study['StudyDescription'],
+      referrer: study['ReferringPhysicianName'],
+      search: searchText(study['StudyDescription'] ?? ''),
+      more: { ...othersOf(study, studyColumns), ...othersOf(patient, patientColumns) },
+    });
+  }
+  if (series !== undefined)
+    changes.push({
+      kind: 'series',
+      version,
+      tenant,
+      studyUid: said.study,
+      seriesUid: said.series,
+      modality: filled(series['Modality']),
+      seriesNumber: numberOf(series['SeriesNumber']),
+      description: series['SeriesDescription'],
+      bodyPart: series['BodyPartExamined'],
+      seriesDate: series['SeriesDate'],
+      seriesTime: series['SeriesTime'],
+      more: othersOf(series, seriesColumns),
+    });
+  if (readAs !== undefined) {
+    const { maker, model, station, declared, read, how } = readAs;
+    changes.push({
+      kind: 'series-device',
+      version,
+      tenant,
+      studyUid: said.study,
+      seriesUid: said.series,
+      source: said.source ?? '',
+      maker,
+      model,
+      station,
+      declared,
+      read,
+      how,
+    });
+  }
   return changes;
 }
 

@@ -17,9 +17,9 @@ import {
 import type { CatalogChange, JsonObject, Version } from '../catalog/index.ts';
 import { decodeFact, type FactEvent, type ObjectEntry } from '../format/index.ts';
 import { studyFamily } from './instance-names.ts';
-import { instanceChanges } from './project-instance.ts';
+import { aboutChanges, instanceChanges } from './project-instance.ts';
 
-export const projectVersion = 2;
+export const projectVersion = 3;
 
 export type Fact = {
   readonly id: RecordId;
@@ -126,5 +126,16 @@ function eventChanges(event: FactEvent, group: KeyGroup, version: Version): Cata
       ];
     case 'imported':
       return [];
+    case 'compared': {
+      const { type: kind, study, series, instance, ...rest } = event;
+      const names = { tenant: group.tenant, studyUid: study, seriesUid: series, instanceUid: instance };
+      return [{ kind, version, ...names, ...rest }];
+    }
+    case 'quality': {
+      const { type, kind: caseKind, study, series, ...rest } = event;
+      return [{ kind: type, version, tenant: group.tenant, studyUid: study, seriesUid: series, caseKind, ...rest }];
+    }
+    case 'described':
+      return aboutChanges({ tenant: group.tenant, ...event }, group, version);
   }
 }

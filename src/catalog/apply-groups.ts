@@ -54,6 +54,9 @@ function gather(changes: readonly CatalogChange[]): Map<string, GroupNews> {
       case 'study':
         of(change.group);
         break;
+      case 'compared':
+      case 'quality':
+      case 'series-device':
       case 'bucket':
       case 'site':
       case 'export':

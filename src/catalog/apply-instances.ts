@@ -3,11 +3,12 @@
 // Invariants: one row an entry, the latest wins; of the live rows of one instance UID exactly one is shown, unless a note rejects the UID: the greatest
 // rank, then the oldest, then the least entry id; the counts and sizes of series and studies are at every commit those of the shown rows. In a usual batch every instance
 // is new: one look-up for all of them, one insert a row, one addition a series.
-// Left out on purpose: whether a second object with a known UID is a case for somebody; that is decided where it is stored.
+// Left out on purpose: whether a second object with a known UID is a case for somebody (apply-quality.ts).
 
 import { assert, bytesOfId, hexOf } from '../base/index.ts';
 import type { SqlTx, SqlValue } from '../sql/index.ts';
 import { inList, inListMax, inValues, pieces } from '../sql/index.ts';
+import { applyOddities } from './apply-quality.ts';
 import { rejectedOf } from './apply-rejections.ts';
 import { seriesNumber } from './apply-studies.ts';
 import type { InstanceChange, RejectionChange } from './changes.ts';
@@ -157,20 +158,7 @@ export async function applyInstances(
     await tx.many(insertInstance, fresh);
   }
   await news.apply(tx);
-  await applyCases(tx, numbers, latest);
-}
-
-const insertCase = 'INSERT INTO quality_cases (series_no, kind) VALUES (?, ?) ON CONFLICT (series_no, kind) DO NOTHING';
-
-async function applyCases(tx: SqlTx, numbers: NumbersTx, changes: readonly InstanceChange[]): Promise<void> {
-  const rows = new Map<string, SqlValue[]>();
-  for (const change of changes) {
-    for (const kind of change.odd ?? []) {
-      const { no } = await seriesNumber(tx, numbers, change);
-      rows.set(`${no}/${kind}`, [no, textValue(kind)]);
-    }
-  }
-  await tx.many(insertCase, [...rows.values()]);
+  await applyOddities(tx, numbers, latest);
 }
 
 async function findRows(tx: SqlTx, tenant: number, uids: readonly string[]): Promise<Map<string, FoundRow[]>> {

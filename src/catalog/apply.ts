@@ -7,9 +7,11 @@
 import type { WriterId } from '../base/index.ts';
 import { assert, never } from '../base/index.ts';
 import type { SqlTx } from '../sql/index.ts';
+import { applySeriesDevice } from './apply-devices.ts';
 import { applyGroups } from './apply-groups.ts';
 import { applyInstances } from './apply-instances.ts';
 import { applyObjects } from './apply-objects.ts';
+import { applyCompared, applyQuality } from './apply-quality.ts';
 import { applyRejections } from './apply-rejections.ts';
 import { applyBucket, applyDocument, applyExport, applyRelease, applyShred, applySite } from './apply-rows.ts';
 import { applyPatient, applySeries, applyStudy } from './apply-studies.ts';
@@ -110,6 +112,12 @@ function applyRow(tx: SqlTx, numbers: NumbersTx, change: CatalogChange): Promise
       return applyStudy(tx, numbers, change);
     case 'series':
       return applySeries(tx, numbers, change);
+    case 'compared':
+      return applyCompared(tx, numbers, change);
+    case 'quality':
+      return applyQuality(tx, numbers, change);
+    case 'series-device':
+      return applySeriesDevice(tx, numbers, change);
     case 'document':
       return applyDocument(tx, numbers, change);
     default:

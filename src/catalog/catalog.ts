@@ -10,6 +10,7 @@ import type { Sql } from '../sql/index.ts';
 import { clearTables } from '../sql/index.ts';
 import { applyChanges } from './apply.ts';
 import type { AppliedSequence, CatalogChange } from './changes.ts';
+import { DeviceQueries } from './device-queries.ts';
 import { DocumentQueries } from './document-queries.ts';
 import { forgetGroup } from './forget-group.ts';
 import { GroupQueries } from './group-queries.ts';
@@ -17,6 +18,7 @@ import { InstanceQueries } from './instance-queries.ts';
 import { Numbers, NumbersTx } from './numbers.ts';
 import { ObjectListing } from './object-listing.ts';
 import { ObjectQueries } from './object-queries.ts';
+import { QualityQueries } from './quality-queries.ts';
 import { ReleaseQueries } from './release-queries.ts';
 import { SiteQueries } from './site-queries.ts';
 import { StudySearch } from './study-search.ts';
@@ -31,6 +33,8 @@ export class Catalog {
   readonly site: SiteQueries;
   readonly search: StudySearch;
   readonly instances: InstanceQueries;
+  readonly quality: QualityQueries;
+  readonly devices: DeviceQueries;
   readonly documents: DocumentQueries;
   readonly releases: ReleaseQueries;
 
@@ -42,6 +46,8 @@ export class Catalog {
     this.site = new SiteQueries(sql);
     this.search = new StudySearch(sql);
     this.instances = new InstanceQueries(sql);
+    this.quality = new QualityQueries(sql);
+    this.devices = new DeviceQueries(sql);
     this.documents = new DocumentQueries(sql);
     this.releases = new ReleaseQueries(sql);
   }

@@ -186,8 +186,52 @@ export type InstanceChange = {
   readonly createdMs: number;
   readonly rank: number;
   readonly state: 'live' | 'deleted';
+  /** Who brought it. */
+  readonly source?: string | undefined;
   /** What was odd about it: each kind is a quality case of its series. */
   readonly odd?: readonly string[] | undefined;
+};
+
+type OfSeries = {
+  readonly version: Version;
+  readonly tenant: TenantId;
+  readonly studyUid: string;
+  readonly seriesUid: string;
+};
+
+/** How an object that came under a known instance UID differs from the one that was there. Latest wins by `id`. */
+export type ComparedChange = OfSeries & {
+  readonly kind: 'compared';
+  readonly id: string;
+  readonly with: string;
+  readonly instanceUid: string;
+  readonly source: string | undefined;
+  readonly createdMs: number;
+  readonly difference: 'syntax' | 'header' | 'pixels' | 'undecided';
+  readonly identity: readonly string[];
+  readonly paths: readonly string[];
+};
+
+/** What somebody decided on a quality case. Latest wins by series and kind of case. */
+export type QualityChange = OfSeries & {
+  readonly kind: 'quality';
+  readonly caseKind: string;
+  readonly state: 'closed' | 'open';
+  readonly who: string;
+  readonly why: string;
+  readonly atMs: number;
+};
+
+/** Which device made a series, and in which character set its texts were read. Latest wins by series. */
+export type SeriesDeviceChange = OfSeries & {
+  readonly kind: 'series-device';
+  readonly source: string;
+  readonly maker: string;
+  readonly model: string;
+  readonly station: string;
+  readonly declared: readonly string[];
+  readonly read: readonly string[];
+  readonly how: 'plain' | 'declared' | 'text' | 'unsure' | 'setting';
 };
 
 /** A note rejects instances: they are not shown, whether they are there already or come later. */
@@ -233,6 +277,9 @@ export type CatalogChange =
   | SeriesChange
   | InstanceChange
   | RejectionChange
+  | ComparedChange
+  | QualityChange
+  | SeriesDeviceChange
   | DocumentChange;
 
 export type ChangeOf<K extends CatalogChange['kind']> = Extract<CatalogChange, { kind: K }>;

@@ -5,6 +5,7 @@
 
 import type { KeyGroup } from '../base/index.ts';
 import type { SqlTx } from '../sql/index.ts';
+import { forgetSeriesDevices } from './apply-devices.ts';
 import { stateNumbers } from './apply-objects.ts';
 import { refreshPatient } from './apply-studies.ts';
 import { groupIdBytes } from './storable.ts';
@@ -43,6 +44,11 @@ export async function forgetGroup(tx: SqlTx, group: KeyGroup): Promise<number> {
     `DELETE FROM instances WHERE series_no IN (SELECT series_no FROM series WHERE study_no IN (${studies}))`,
     [found.no],
   );
+  await tx.run(
+    `DELETE FROM comparisons WHERE series_no IN (SELECT series_no FROM series WHERE study_no IN (${studies}))`,
+    [found.no],
+  );
+  await forgetSeriesDevices(tx, found.no);
   await tx.run(
     `DELETE FROM quality_cases WHERE series_no IN (SELECT series_no FROM series WHERE study_no IN (${studies}))`,
     [found.no],

@@ -4,12 +4,16 @@
 // What resolves is committed, not yet durable (packs are). Everything is safe to repeat; the order of batches does not matter.
 
 export { changesPerBatchMax } from './apply.ts';
+export type { DeviceName } from './apply-devices.ts';
+export { deviceIdOf } from './apply-devices.ts';
+export { besideAnother } from './apply-quality.ts';
 export { Catalog } from './catalog.ts';
 export type {
   AppliedSequence,
   BucketChange,
   CatalogChange,
   ChangeOf,
+  ComparedChange,
   DocumentChange,
   ExportChange,
   GroupChange,
@@ -20,16 +24,19 @@ export type {
   ObjectState,
   PatientChange,
   PatientKey,
+  QualityChange,
   ReencodedChange,
   ReencodedPair,
   RejectionChange,
   ReleaseChange,
   SeriesChange,
+  SeriesDeviceChange,
   ShredChange,
   SiteChange,
   StudyChange,
   Version,
 } from './changes.ts';
+export type { Device, DeviceHabit, SeriesRead, SeriesReadCursor } from './device-queries.ts';
 export type { DocumentRow } from './document-queries.ts';
 export type { GroupCursor, GroupRow, ShredRow } from './group-queries.ts';
 export { rangesMax } from './group-queries.ts';
@@ -41,6 +48,7 @@ export { rowsPerPageMax } from './object-queries.ts';
 export type { ObjectRow } from './object-rows.ts';
 export type { Level, Search, SearchCondition, SearchField, SearchMatch } from './search-pieces.ts';
 export { searchValuesMax } from './search-pieces.ts';
+export type { Beside, Compared, QualityCase, QualityCursor, QualityFilter } from './quality-queries.ts';
 export type { BucketRow, ExportRow, TenantRow, TokenRow, UserRow } from './site-queries.ts';
 export { SiteTable, siteRowsMax } from './site-queries.ts';
 export type { FoundInstance, FoundPatient, FoundSeries, FoundStudy } from './study-rows.ts';

@@ -163,4 +163,39 @@ export const catalogMigrations = [
       ) WITHOUT ROWID, STRICT`,
     ],
   }),
+  defineMigration({
+    room: 'catalog',
+    number: 4,
+    name: 'quality cases that people decide on, comparisons, devices and how their texts are read',
+    statements: [
+      'DROP TABLE quality_cases',
+      `CREATE TABLE quality_cases (
+        series_no INTEGER NOT NULL, kind TEXT NOT NULL, case_id TEXT NOT NULL, source TEXT, first_ms INTEGER, first_entry BLOB,
+        last_ms INTEGER, state TEXT, decided_ms INTEGER, decided_by TEXT, decided_why TEXT, ${version},
+        PRIMARY KEY (series_no, kind)
+      ) WITHOUT ROWID, STRICT`,
+      'CREATE INDEX quality_cases_by_id ON quality_cases (case_id)',
+      'CREATE INDEX quality_cases_by_time ON quality_cases (last_ms, case_id) WHERE last_ms IS NOT NULL',
+      `CREATE TABLE comparisons (
+        entry_id BLOB NOT NULL, series_no INTEGER NOT NULL, instance_uid TEXT NOT NULL, source TEXT, created_ms INTEGER NOT NULL,
+        with_entry BLOB, difference TEXT, identity TEXT, paths TEXT, ${version}, PRIMARY KEY (entry_id)
+      ) WITHOUT ROWID, STRICT`,
+      'CREATE INDEX comparisons_by_series ON comparisons (series_no)',
+      'CREATE INDEX comparisons_waiting ON comparisons (created_ms, entry_id) WHERE difference IS NULL',
+      `CREATE TABLE devices (
+        device_no INTEGER PRIMARY KEY, device_id TEXT NOT NULL, tenant INTEGER NOT NULL, source TEXT NOT NULL, maker TEXT NOT NULL,
+        model TEXT NOT NULL, station TEXT NOT NULL
+      ) STRICT`,
+      'CREATE UNIQUE INDEX devices_by_id ON devices (device_id)',
+      `CREATE TABLE series_devices (
+        series_no INTEGER NOT NULL, device_no INTEGER NOT NULL, how TEXT NOT NULL, declared TEXT NOT NULL, read_as TEXT NOT NULL,
+        ${version}, PRIMARY KEY (series_no)
+      ) WITHOUT ROWID, STRICT`,
+      'CREATE INDEX series_devices_by_device ON series_devices (device_no, hybrid, series_no)',
+      `CREATE TABLE device_habits (
+        device_no INTEGER NOT NULL, how TEXT NOT NULL, declared TEXT NOT NULL, read_as TEXT NOT NULL, series_count INTEGER NOT NULL,
+        PRIMARY KEY (device_no, how, declared, read_as)
+      ) WITHOUT ROWID, STRICT`,
+    ],
+  }),
 ];

@@ -221,7 +221,8 @@ export class TrialChanges {
       headBytes: 5,
       createdMs: 1000 + (id % 4),
       rank: random.below(3) - 1,
-      odd: id % 3 === 0 ? ['uid-form'] : undefined,
+      source: id % 2 === 0 ? undefined : `AE${id % 3}`,
+      odd: id % 3 === 0 ? ['uid-form'] : id % 3 === 1 ? ['other-bytes', 'vr-unknown'] : undefined,
       state: pick(random, ['live', 'live', 'live', 'deleted'] as const),
     };
   }
@@ -238,9 +239,57 @@ export class TrialChanges {
     };
   }
 
+  /** What is said of the quality of series, whether they are there or not. */
+  quality(): CatalogChange {
+    const random = this.#random;
+    const id = random.below(12);
+    const version = this.version();
+    const tenant = defined(tenants[id % 2], 'a tenant');
+    const series = { version, tenant, studyUid: `1.2.${id % 3}`, seriesUid: `1.3.${id % 2}` };
+    const source = `AE${id % 3}`;
+    switch (random.below(3)) {
+      case 0:
+        return {
+          kind: 'compared',
+          ...series,
+          id: hexOf(new Uint8Array(16).fill(0x80 + id)),
+          with: hexOf(new Uint8Array(16).fill(0x80)),
+          instanceUid: `1.4.${id % 5}`,
+          source,
+          createdMs: 1000 + (id % 4),
+          difference: pick(random, ['syntax', 'header', 'pixels', 'undecided']),
+          identity: random.below(2) === 0 ? [] : ['PatientID'],
+          paths: ['00100010'],
+        };
+      case 1:
+        return {
+          kind: 'quality',
+          ...series,
+          caseKind: pick(random, ['uid-form', 'other-pixels']),
+          state: pick(random, ['closed', 'open']),
+          who: 'admin',
+          why: 'seen',
+          atMs: 1000 + random.below(9),
+        };
+      default:
+        return {
+          kind: 'series-device',
+          ...series,
+          source,
+          maker: 'ACME',
+          model: '',
+          station: pick(random, ['CT1', 'CT2']),
+          declared: [],
+          read: pick(random, [[], ['GB18030']]),
+          how: pick(random, ['plain', 'text', 'setting']),
+        };
+    }
+  }
+
   some(count: number): CatalogChange[] {
     return Array.from({ length: count }, () => {
-      const kind = this.#random.below(12);
+      const kind = this.#random.below(13);
+      if (kind === 12) return this.quality();
       if (kind < 6) return this.object();
       if (kind < 8) return this.#random.below(16) === 0 ? this.rejection() : this.instance();
       return kind < 9 ? this.reencoded() : this.other();

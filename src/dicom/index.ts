@@ -106,6 +106,7 @@ export type { ExtendedNegotiation, RoleSelection, UserIdentity } from './net/use
 
 // pixels/: frames decoded, encoded, rendered, here or in workers; fragments and frames. Errors are DICOM_MALFORMED and LIMIT_EXCEEDED; what cannot be done is undefined.
 export type { Padding } from './pixels/automatic-voi.ts';
+export type { FrameComparison } from './pixels/compare-frames.ts';
 export type { CodedFrame } from './pixels/decode-frame.ts';
 export { decodeFrame } from './pixels/decode-frame.ts';
 export { encapsulateFrame, encapsulationEnd, encapsulationStart } from './pixels/encapsulate.ts';

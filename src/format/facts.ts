@@ -9,6 +9,7 @@ import {
   base64Of,
   bytesOfBase64,
   bytesOfHex,
+  defined,
   hexOf,
   isHex128,
   parseRecordIdText,
@@ -18,6 +19,7 @@ import {
   utf8Text,
 } from '../base/index.ts';
 import { type InstanceFacts, instanceJson, instanceOfJson } from './instance-facts.ts';
+import { type QualityFact, qualityJson, qualityOfJson } from './quality-facts.ts';
 
 export type ObjectState = 'live' | 'marker' | 'deleted';
 
@@ -49,7 +51,8 @@ export type FactEvent =
   | { readonly type: 'imported'; readonly number: number; readonly generation: bigint }
   | { readonly type: 'released'; readonly pack: string; readonly into: readonly string[] }
   /** Somebody asked that instances be shown no more. */
-  | { readonly type: 'rejected'; readonly id: string; readonly code: string; readonly instances: readonly string[] };
+  | { readonly type: 'rejected'; readonly id: string; readonly code: string; readonly instances: readonly string[] }
+  | QualityFact;
 
 export type SiteRow = {
   readonly type: 'site';
@@ -111,6 +114,10 @@ export function encodeEvent(event: FactEvent): Uint8Array {
       return jsonBytes({ type: event.type, pack: event.pack, into: event.into });
     case 'rejected':
       return jsonBytes({ type: event.type, id: event.id, code: event.code, instances: event.instances });
+    case 'compared':
+    case 'quality':
+    case 'described':
+      return jsonBytes(qualityJson(event));
   }
 }
 
@@ -168,6 +175,10 @@ export function decodeFact(
         code: text(json, 'code'),
         instances: list(json, 'instances').map(String),
       };
+    case 'compared':
+    case 'quality':
+    case 'described':
+      return defined(qualityOfJson(json), 'a fact of this type has a form');
     case 'site':
       return { type: 'site', table: text(json, 'table'), key: text(json, 'key'), row: rowOf(json) };
     default:

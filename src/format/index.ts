@@ -35,7 +35,15 @@ export {
   indexRowKind,
   type SequenceRun,
 } from './index-rows.ts';
-export type { AboutInstance, Attributes, InstanceFacts, InstanceShape, Rejection } from './instance-facts.ts';
+export type {
+  AboutInstance,
+  Attributes,
+  InstanceFacts,
+  InstanceShape,
+  ReadAs,
+  ReadHow,
+  Rejection,
+} from './instance-facts.ts';
 export type { IndexPlace, Locator } from './locator.ts';
 export { decodeLocator, encodeLocator } from './locator.ts';
 export { checkInclusion, inclusionProof, MerkleRoot } from './merkle.ts';
@@ -62,3 +70,4 @@ export {
   recordAlignBytes,
   recordKind,
 } from './numbers.ts';
+export type { ComparedEvent, DescribedEvent, Difference, QualityEvent } from './quality-facts.ts';

@@ -22,6 +22,24 @@ export type AboutInstance = {
   readonly series?: Attributes | undefined;
 };
 
+/**
+ * How a reading came about. 'plain': nothing beyond ASCII; 'declared': what the data set declares reads best; 'text': another set reads better; 'unsure': another
+ * set may read better, people must look; 'setting': somebody said what this device sends.
+ */
+export type ReadHow = (typeof readHows)[number];
+export const readHows = ['plain', 'declared', 'text', 'unsure', 'setting'] as const;
+
+/** Which device made a series, and the character set in which its texts were read. Names of devices are ASCII, whatever stood there. */
+export type ReadAs = {
+  readonly maker: string;
+  readonly model: string;
+  readonly station: string;
+  /** Values of (0008,0005), as the data set has them and as they were read. */
+  readonly declared: readonly string[];
+  readonly read: readonly string[];
+  readonly how: ReadHow;
+};
+
 export type InstanceFacts = {
   readonly study: string;
   readonly series: string;
@@ -38,6 +56,8 @@ export type InstanceFacts = {
   /** Which door or application entity brought it. */
   readonly source: string | undefined;
   readonly about: AboutInstance;
+  /** Said with the series. */
+  readonly readAs?: ReadAs | undefined;
   /** What was odd about the data set, in words of ours. */
   readonly odd?: readonly string[] | undefined;
   /** Of a rejection note (IOCM): why, and the instances that it rejects. */
@@ -66,6 +86,7 @@ export function instanceJson(facts: InstanceFacts): Json {
   if (facts.rank !== 0) json.rank = facts.rank;
   if (facts.source !== undefined) json.source = facts.source;
   if (facts.odd !== undefined && facts.odd.length > 0) json.odd = facts.odd;
+  if (facts.readAs !== undefined) json.readAs = facts.readAs;
   if (facts.rejects !== undefined) json.rejects = facts.rejects;
   const { patient, study, series } = facts.about;
   if (patient !== undefined || study !== undefined || series !== undefined) json.about = { patient, study, series };
@@ -79,7 +100,6 @@ export function instanceOfJson(value: unknown): InstanceFacts | undefined {
   const sopClass = value.class;
   if (typeof study !== 'string' || typeof series !== 'string' || typeof instance !== 'string') return undefined;
   if (typeof sopClass !== 'string' || typeof syntax !== 'string' || !isCount(value.head)) return undefined;
-  const about = isObject(value.about) ? value.about : {};
   return {
     study,
     series,
@@ -94,12 +114,27 @@ export function instanceOfJson(value: unknown): InstanceFacts | undefined {
     source: typeof value.source === 'string' ? value.source : undefined,
     odd: textsOf(value.odd),
     rejects: rejectionOf(value.rejects),
-    about: {
-      patient: attributesOf(about.patient),
-      study: attributesOf(about.study),
-      series: attributesOf(about.series),
-    },
+    about: aboutOf(value.about),
+    readAs: readAsOf(value.readAs),
   };
+}
+
+export function aboutOf(value: unknown): AboutInstance {
+  const about = isObject(value) ? value : {};
+  return {
+    patient: attributesOf(about.patient),
+    study: attributesOf(about.study),
+    series: attributesOf(about.series),
+  };
+}
+
+export function readAsOf(value: unknown): ReadAs | undefined {
+  if (!isObject(value)) return undefined;
+  const { maker, model, station } = value;
+  const how = readHows.find((each) => each === value.how);
+  if (typeof maker !== 'string' || typeof model !== 'string' || typeof station !== 'string' || how === undefined)
+    return undefined;
+  return { maker, model, station, declared: textsOf(value.declared) ?? [], read: textsOf(value.read) ?? [], how };
 }
 
 function isObject(value: unknown): value is Json {

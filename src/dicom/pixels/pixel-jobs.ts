@@ -4,6 +4,7 @@
 // sentence, never with content.
 
 import { ArchiveError, AssertionFault, type ErrorCode, never } from '../../base/index.ts';
+import { compareFrames, type FrameComparison } from './compare-frames.ts';
 import { type CodedFrame, decodeFrame } from './decode-frame.ts';
 import { type EncodedFrame, encodeFrame } from './encode-frame.ts';
 import { frameBytesOf, type PlainFrame } from './image-shape.ts';
@@ -17,7 +18,8 @@ export type PixelJob =
   | { readonly kind: 'encode'; readonly frame: PlainFrame; readonly syntax: string }
   | { readonly kind: 'transcode'; readonly frame: CodedFrame; readonly syntax: string }
   | { readonly kind: 'render'; readonly frame: CodedFrame; readonly options: RenderOptions }
-  | { readonly kind: 'thumbnail'; readonly frame: CodedFrame; readonly options: ThumbnailOptions };
+  | { readonly kind: 'thumbnail'; readonly frame: CodedFrame; readonly options: ThumbnailOptions }
+  | { readonly kind: 'compare'; readonly frame: CodedFrame; readonly other: CodedFrame };
 
 /** What each kind of work gives; undefined where it cannot be done to this frame. */
 export type PixelResults = {
@@ -26,6 +28,7 @@ export type PixelResults = {
   readonly transcode: EncodedFrame | undefined;
   readonly render: Picture | undefined;
   readonly thumbnail: Picture | undefined;
+  readonly compare: FrameComparison | undefined;
 };
 export type PixelResult = PixelResults[keyof PixelResults];
 
@@ -69,24 +72,32 @@ function resultOf(job: PixelJob): PixelResult {
       const plain = decodeFrame(job.frame);
       return plain === undefined ? undefined : renderThumbnail(plain, job.options);
     }
+    case 'compare':
+      return compareFrames(job.frame, job.other);
     default:
       return never(job, 'a job has a kind');
   }
 }
 
 /** About what a job takes of memory while it is under way: what goes in, and the plain frame that comes of it. The shape was checked. */
-export function jobBytes({ frame }: PixelJob): number {
-  return frame.bytes.byteLength + frameBytesOf(frame.shape);
+export function jobBytes(job: PixelJob): number {
+  const frames = job.kind === 'compare' ? [job.frame, job.other] : [job.frame];
+  return frames.reduce((sum, frame) => sum + frame.bytes.byteLength + frameBytesOf(frame.shape), 0);
 }
 
 /** The job with bytes that may be moved, and the buffers that are. */
 export function packJob(job: PixelJob): { readonly job: PixelJob; readonly moved: ArrayBuffer[] } {
   const bytes = movable(job.frame.bytes);
+  if (job.kind === 'compare') {
+    const other = movable(job.other.bytes);
+    const packed = { ...job, frame: { ...job.frame, bytes }, other: { ...job.other, bytes: other } };
+    return { job: packed, moved: bytes.buffer === other.buffer ? [bytes.buffer] : [bytes.buffer, other.buffer] };
+  }
   return { job: { ...job, frame: { ...job.frame, bytes } } as PixelJob, moved: [bytes.buffer] };
 }
 
 export function packResult(result: PixelResult): { readonly result: PixelResult; readonly moved: ArrayBuffer[] } {
-  if (result === undefined) return { result, moved: [] };
+  if (result === undefined || typeof result === 'string') return { result, moved: [] };
   const bytes = movable(result.bytes);
   return { result: { ...result, bytes }, moved: [bytes.buffer] };
 }

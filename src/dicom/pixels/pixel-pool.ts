@@ -9,6 +9,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ArchiveError, assert, Budget, type Clock, systemClock } from '../../base/index.ts';
+import type { FrameComparison } from './compare-frames.ts';
 import type { CodedFrame } from './decode-frame.ts';
 import type { EncodedFrame } from './encode-frame.ts';
 import { checkShape, type PlainFrame } from './image-shape.ts';
@@ -109,6 +110,12 @@ export class PixelPool {
   /** As a small JPEG. */
   thumbnail(frame: CodedFrame, how: ThumbnailOptions = {}, options?: JobOptions): Promise<Picture | undefined> {
     return this.#run({ kind: 'thumbnail', frame, options: how }, options);
+  }
+
+  /** Whether two frames show the same, as `compareFrames` says it. */
+  async compare(frame: CodedFrame, other: CodedFrame, options?: JobOptions): Promise<FrameComparison | undefined> {
+    checkShape(other.shape);
+    return this.#run({ kind: 'compare', frame, other }, options);
   }
 
   /** Ends the workers when all that was taken is done. Safe to repeat. */
