@@ -8,9 +8,10 @@ import { type PostgresStart, startPostgres } from '../../tests/support/postgres.
 import { SeededRandom } from '../base/index.ts';
 import { dumpTables, migrate, openPostgres, openSql, openSqlite, type Sql, type TableClass } from '../sql/index.ts';
 import { Catalog } from './catalog.ts';
-import { catalogConformance, checkOrderOfArrival, type OpenEmpty } from './catalog-conformance.ts';
+import { catalogConformance, checkOrderOfArrival } from './catalog-conformance.ts';
 import { catalogMigrations } from './migrations.ts';
 import { catalogTables } from './tables.ts';
+import type { OpenEmpty } from './trial-catalog.ts';
 import { TrialChanges } from './trial-changes.ts';
 
 let folder = '';

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { tenantId } from '../base/index.ts';
-import type { Catalog } from './catalog.ts';
 import type { CatalogChange, Version } from './changes.ts';
 import type { SearchCondition, SearchField } from './search-pieces.ts';
+import type { DeclareTest } from './trial-catalog.ts';
 import { trialGroup, trialWriters } from './trial-changes.ts';
 
 const tenant = tenantId(1);
@@ -14,9 +14,6 @@ const [writer = 'none' as never] = trialWriters;
 function versionAt(time: number, sequence = time): Version {
   return { time: BigInt(time), record: { writer, sequence: BigInt(sequence) } };
 }
-
-/** Declares one test, which gets an empty catalog. */
-export type DeclareTest = (name: string, work: (catalog: Catalog) => Promise<void>) => void;
 
 export function testStudies(it: DeclareTest): void {
   const day = (index: number): string => `2024010${index}`;
