@@ -5,7 +5,7 @@
 // interleave; what a fault leaves is what Linux leaves: after a failed sync the cache reads well and the medium holds
 // any mixture.
 
-import { assert, concatBytes } from '../base/index.ts';
+import { assert, concatBytes, isArchiveError } from '../base/index.ts';
 import { type DiskFile, type OpenMode, readSizeBytesMax, type UncachedRead } from './disk.ts';
 import { closedFile, type DiskAction, poisonedFile, tooLarge } from './disk-errors.ts';
 import type { FileHealth } from './file-health.ts';
@@ -65,12 +65,14 @@ export class SimFile implements DiskFile {
   async write(offset: number, parts: readonly Uint8Array[]): Promise<void> {
     assert(this.#mode !== 'read', 'a file is written only when it was opened for it');
     assert(Number.isSafeInteger(offset) && offset >= 0, 'a write begins inside the file');
-    return this.#use('write', (at) => {
-      this.#checkHealthy(at);
-      const bytes = concatBytes(parts);
-      let done = 0;
-      while (done < bytes.byteLength) done += this.#writeStep(at, offset + done, bytes.subarray(done));
-    });
+    return this.#use('write', (at) => this.#writeAll(at, offset, parts));
+  }
+
+  #writeAll(at: DiskAction, offset: number, parts: readonly Uint8Array[]): void {
+    this.#checkHealthy(at);
+    const bytes = concatBytes(parts);
+    let done = 0;
+    while (done < bytes.byteLength) done += this.#writeStep(at, offset + done, bytes.subarray(done));
   }
 
   /** How much of it was written. */
@@ -116,8 +118,18 @@ export class SimFile implements DiskFile {
     this.#health.poisoned = true;
   }
 
+  /** In two steps, so that a power cut comes between; but who hears of an error cannot tell whether it was the sync's. */
   async writeDurably(offset: number, parts: readonly Uint8Array[]): Promise<void> {
-    await this.write(offset, parts);
+    assert(this.#mode !== 'read', 'a file is written only when it was opened for it');
+    await this.#use('write', (at) => {
+      this.#checkHealthy(at);
+      try {
+        this.#writeAll(at, offset, parts);
+      } catch (error) {
+        if (!isCrash(error) && !isArchiveError(error, 'DISK_FULL')) this.#poison();
+        throw error;
+      }
+    });
     await this.sync();
   }
 

@@ -86,8 +86,19 @@ export class PackKeeper {
     const good = closed.copies.filter((copy) => copy.good);
     let copies: OpenCopy[] | undefined;
     if (good.length > 0) copies = await this.#writeFooters(closed, good, sealed).catch(orUndefined);
-    copies ??= await this.#writeFooters(closed, [await this.#evacuate(closed)], sealed);
+    copies ??= await this.#footEvacuated(closed, sealed);
     return { copies, locator: await locatorOf(defined(copies[0], 'a copy that was sealed').file) };
+  }
+
+  /** The old files stay open for whoever reads them, and for another try when this one fails. */
+  async #footEvacuated(closed: ClosedPack, sealed: bigint): Promise<OpenCopy[]> {
+    const fresh = await this.#evacuate(closed);
+    try {
+      return await this.#writeFooters(closed, [fresh], sealed);
+    } catch (error) {
+      await fresh.file.close();
+      throw error;
+    }
   }
 
   /** The last two steps: the register, then the sealed folder. Recovery calls it for packs that a crash left between the two. */
@@ -176,9 +187,7 @@ export class PackKeeper {
       const path = partPath(pack, 'pack');
       try {
         await writePart(store.disk, path, (file) => this.#copyGroups(closed, file));
-        const old = closed.copies.find((copy) => copy.store === store);
-        if (old !== undefined) await old.file.close();
-        // The name of the poisoned file goes to the new one; nobody writes the old one again.
+        // The name of the poisoned file goes to the new one. The old one is read until the register knows the pack; nobody writes it again.
         await store.disk.rename(path, openPath(pack));
         return { store, file: await store.disk.open(openPath(pack), 'write'), good: true };
       } catch (error) {
