@@ -17,7 +17,7 @@ import { keysExport, keysImport, keysShred, keysStatus } from './commands/keys.t
 import { ls, rm, where } from './commands/ls.ts';
 import { echo, find, send } from './commands/peers.ts';
 import { tokenCreate, tokenList, tokenRevoke, userAdd, userList, userPassword } from './commands/people.ts';
-import { pull, pullFolder, pullStatus, pullStop } from './commands/pull.ts';
+import { pull, pullFolder, pullStatus, pullStop, pullWeb } from './commands/pull.ts';
 import { pullReport, pullVerify } from './commands/pull-report.ts';
 import { put } from './commands/put.ts';
 import { rebuild, repair, settle, status, verify } from './commands/status.ts';
@@ -53,6 +53,7 @@ export const commands: readonly Command[] = [
   find,
   send,
   pull,
+  pullWeb,
   pullFolder,
   pullStatus,
   pullStop,

@@ -1,54 +1,34 @@
-// pull, pull folder, pull stop, pull status: everything out of another archive or off its disks, resumable.
+// pull, pull web, pull folder, pull stop, pull status: everything out of another archive or off its disks, resumable.
 //
-// Invariants: the same words again go on where the last pull of these words stood, unless --new is said; a list that is given is checked before anything is
-// asked for. What a pull says names UIDs, days and counts, and no patient.
+// Invariants: credentials of a source are given anew each time and kept nowhere; as of begin-pull.ts.
 
 import path from 'node:path';
-import type { Archive } from '../../archive/index.ts';
-import { ArchiveError, defaultTenant, hexOf, sha256, systemClock, systemRandom, utf8Bytes } from '../../base/index.ts';
+import { ArchiveError, defaultTenant, systemClock } from '../../base/index.ts';
 import { openAssociation } from '../../dicom/index.ts';
 import { openDimse } from '../../doors/dimse/index.ts';
+import { runFolderPull, runPull, runWebPull, sourceName, sourceUrl } from '../../doors/pull/index.ts';
 import {
-  dayOfMs,
-  emptyTally,
-  isDay,
-  type JobStore,
-  jobToResume,
-  type PullJob,
-  parseHours,
-  parseRate,
-  putPart,
-  type RunParts,
-  readCorrections,
-  readRisList,
-  runFolderPull,
-  runPull,
-} from '../../doors/pull/index.ts';
-import { type CommandRun, defineCommand, type FlagSpec, textFlag } from '../command.ts';
+  askedFlags,
+  commonPullFlags,
+  partsOf,
+  placeText,
+  readAsked,
+  readLists,
+  takeJob,
+  tallyText,
+  tell,
+} from '../begin-pull.ts';
+import { type CommandRun, defineCommand, textFlag } from '../command.ts';
 import { allDisks } from '../data-folder.ts';
 import { readDicomTls } from '../dicom-tls.ts';
 import { readFile } from '../named-files.ts';
 import { findJob, jobStore, stateOf, whileRunning } from '../pull-jobs.ts';
 import { openTree } from '../pull-tree.ts';
 import type { Running } from '../running.ts';
-import { sizeText, tableText, timeText } from '../say-sizes.ts';
+import { tableText, timeText } from '../say-sizes.ts';
 
-const listBytesMax = 256 * 1024 * 1024;
-const associationsDefault = 2;
-const associationsMax = 16;
 const filesAtOnce = 8;
-
-const commonPullFlags: Readonly<Record<string, FlagSpec>> = {
-  hours: { type: 'string', value: 'FROM-TO', says: 'work at these hours of the day alone, such as 20-6' },
-  rate: { type: 'string', value: 'SIZE', says: 'take at most so much a second, such as 20MB' },
-  ris: { type: 'string', value: 'FILE', says: 'list of the RIS (CSV) to compare with in the report' },
-  corrections: {
-    type: 'string',
-    value: 'FILE',
-    says: 'corrected demographics (CSV): checked and kept, not applied yet',
-  },
-  new: { type: 'boolean', says: 'begin anew, even if an earlier pull of these words is not done' },
-};
+const pemBytesMax = 1024 * 1024;
 
 export const pull = defineCommand({
   name: 'pull',
@@ -58,12 +38,9 @@ export const pull = defineCommand({
 is compared by UID and not fetched again. ^C or "stele pull stop" stops it; the same command goes on where it stood. Then: stele pull report.`,
   args: { least: 1, most: 1 },
   flags: {
-    from: { type: 'string', value: 'YYYYMMDD', says: 'studies of this day and later' },
-    to: { type: 'string', value: 'YYYYMMDD', says: 'studies of this day and earlier' },
-    modality: { type: 'string', value: 'CODE', says: 'studies with this modality' },
     get: { type: 'boolean', says: 'with C-GET alone' },
     move: { type: 'boolean', says: 'with C-MOVE to our own title, which the source must know' },
-    associations: { type: 'string', value: 'N', says: `associations at a time (default ${associationsDefault})` },
+    ...askedFlags,
     ...commonPullFlags,
   },
   where: 'archive',
@@ -73,17 +50,11 @@ is compared by UID and not fetched again. ^C or "stele pull stop" stops it; the 
 async function pullEntity(run: CommandRun): Promise<number> {
   const { flags, args, settings } = run;
   const [title = ''] = args;
-  const [from, to] = [dayFlag(run, 'from'), dayFlag(run, 'to')];
-  if (from !== undefined && to !== undefined && from > to)
-    throw new ArchiveError('ARGUMENT_INVALID', '--from is later than --to');
+  const { atOnce, ...asked } = readAsked(run);
   if (flags['get'] === true && flags['move'] === true)
     throw new ArchiveError('ARGUMENT_INVALID', 'either --get or --move');
   const how = flags['get'] === true ? 'get' : flags['move'] === true ? 'move' : 'either';
-  const atOnce = Number(textFlag(flags, 'associations') ?? associationsDefault);
-  if (!Number.isInteger(atOnce) || atOnce < 1 || atOnce > associationsMax)
-    throw new ArchiveError('ARGUMENT_INVALID', `--associations is a number from 1 to ${associationsMax}`);
   const lists = readLists(run);
-  const modality = textFlag(flags, 'modality');
   const running = await run.running();
   const entity = await running.archive.entities.get(title);
   if (entity?.host === undefined || entity.port === undefined)
@@ -93,9 +64,7 @@ async function pullEntity(run: CommandRun): Promise<number> {
   const known = { ...entity, host: entity.host, port: entity.port };
   const job = await takeJob(run, running, lists, {
     source: { kind: 'entity', title, how },
-    from,
-    to,
-    modality,
+    ...asked,
     tenant: entity.tenant ?? defaultTenant,
   });
   return whileRunning(job.id, async () => {
@@ -110,6 +79,61 @@ async function pullEntity(run: CommandRun): Promise<number> {
       await door?.close();
     }
   });
+}
+
+export const pullWeb = defineCommand({
+  name: 'pull web',
+  usage: 'URL [--from YYYYMMDD] [--to YYYYMMDD] [--modality CT] [--credential FILE [--user NAME]] [...]',
+  says: 'pull everything out of another archive that speaks DICOMweb, newest first',
+  details: `URL is where DICOMweb begins, such as https://old/dicom-web. Asked day by day with QIDO-RS and fetched with WADO-RS, as it is stored there. What is here
+already is compared by UID and not fetched again. ^C or "stele pull stop" stops it; the same command goes on where it stood. Then: stele pull report.`,
+  args: { least: 1, most: 1 },
+  flags: {
+    credential: {
+      type: 'string',
+      value: 'FILE',
+      secret: true,
+      says: 'file that holds the token, or with --user the password',
+    },
+    user: { type: 'string', value: 'NAME', says: 'user of the source (Basic); without it the credential is a token' },
+    ca: { type: 'string', value: 'FILE', says: 'authorities that sign the certificate of the source (PEM)' },
+    issuer: { type: 'string', value: 'NAME', says: 'issuer of patient ids that name none' },
+    ...askedFlags,
+    ...commonPullFlags,
+  },
+  where: 'archive',
+  run: pullWebSource,
+});
+
+async function pullWebSource(run: CommandRun): Promise<number> {
+  const { args, flags, terminal } = run;
+  const { atOnce, ...asked } = readAsked(run);
+  const url = sourceUrl(args[0] ?? '');
+  const user = textFlag(flags, 'user');
+  const credential = textFlag(flags, 'credential') === undefined ? undefined : run.secret;
+  if (user !== undefined && credential === undefined)
+    throw new ArchiveError('ARGUMENT_INVALID', '--user needs --credential FILE with its password');
+  if (user?.includes(':') === true) throw new ArchiveError('ARGUMENT_INVALID', 'the name of a user holds no colon');
+  const authorization =
+    credential === undefined
+      ? undefined
+      : user === undefined
+        ? `Bearer ${credential}`
+        : `Basic ${Buffer.from(`${user}:${credential}`).toString('base64')}`;
+  if (authorization !== undefined && !/^[\x20-\x7e]+$/.test(authorization))
+    throw new ArchiveError('ARGUMENT_INVALID', 'a token is of ASCII characters');
+  if (authorization !== undefined && url.startsWith('http:'))
+    terminal.note('the credential goes over the line in the clear: the source is asked over http');
+  const caFile = textFlag(flags, 'ca');
+  const pem = { sizeBytesMax: pemBytesMax, pipes: false };
+  const ca = caFile === undefined ? undefined : readFile(path.resolve(terminal.cwd, caFile), '--ca', pem);
+  const lists = readLists(run);
+  const running = await run.running();
+  const job = await takeJob(run, running, lists, { source: { kind: 'web', url }, ...asked, tenant: defaultTenant });
+  const source = { url, authorization, ca };
+  const issuer = textFlag(flags, 'issuer');
+  const parts = { ...partsOf(run, running, atOnce), source, tenant: defaultTenant, issuer };
+  return whileRunning(job.id, async () => tell(run, await runWebPull(job, parts)));
 }
 
 export const pullFolder = defineCommand({
@@ -142,128 +166,6 @@ pull report JOB --files). Links are not followed. The same command goes on where
     );
   },
 });
-
-type Lists = { readonly corrections: string | undefined; readonly ris: string | undefined };
-
-function readLists(run: CommandRun): Lists {
-  const read = (name: string, check: (text: string) => readonly unknown[]): string | undefined => {
-    const file = textFlag(run.flags, name);
-    if (file === undefined) return undefined;
-    const limits = { sizeBytesMax: listBytesMax, pipes: true };
-    const text = readFile(path.resolve(run.terminal.cwd, file), `--${name}`, limits).toString('utf8');
-    check(text);
-    return text;
-  };
-  return { corrections: read('corrections', readCorrections), ris: read('ris', readRisList) };
-}
-
-type Wanted = Pick<PullJob, 'source' | 'from' | 'to' | 'modality'> & { readonly tenant: typeof defaultTenant };
-
-/** The pull of the same words that is not done, or a new one; with the lists that were given now. */
-async function takeJob(run: CommandRun, running: Running, lists: Lists, wanted: Wanted): Promise<PullJob> {
-  const { archive } = running;
-  const store = jobStore(running);
-  const before = run.flags['new'] === true ? undefined : jobToResume(await store.list(), wanted);
-  const nowMs = Math.floor(systemClock.nowMs());
-  const { tenant, ...words } = wanted;
-  const lastDay = wanted.to ?? dayOfMs(nowMs);
-  const fresh: PullJob = {
-    ...words,
-    id: `${dayOfMs(nowMs)}-${hexOf(systemRandom.bytes(3))}`,
-    lastDay,
-    startedMs: nowMs,
-    changedMs: nowMs,
-    state: 'stopped',
-    why: undefined,
-    cursor: wanted.source.kind === 'folder' ? '' : 'later',
-    parts: 0,
-    tally: emptyTally,
-    limits: [],
-    corrections: undefined,
-    ris: undefined,
-  };
-  const job = before === undefined ? fresh : { ...before, source: wanted.source };
-  const kept: PullJob = { ...job, ...(await keepLists(archive, lists, { tenant, job: job.id })) };
-  await store.askToStop(job.id, false);
-  await store.write(kept);
-  run.terminal.note(`pull ${job.id} ${before === undefined ? 'begins' : `goes on at ${placeText(before)}`}`);
-  return kept;
-}
-
-async function keepLists(
-  archive: Archive,
-  lists: Lists,
-  place: { readonly tenant: typeof defaultTenant; readonly job: string },
-): Promise<Partial<Pick<PullJob, 'corrections' | 'ris'>>> {
-  const kept: { corrections?: string; ris?: string } = {};
-  for (const name of ['corrections', 'ris'] as const) {
-    const text = lists[name];
-    if (text === undefined) continue;
-    await putPart({ archive, ...place }, `${name}.csv`, text);
-    kept[name] = hexOf(sha256(utf8Bytes(text)));
-  }
-  return kept;
-}
-
-function partsOf(run: CommandRun, running: Running, atOnce: number): RunParts {
-  const { flags, terminal } = run;
-  const [hours, rate] = [textFlag(flags, 'hours'), textFlag(flags, 'rate')];
-  const store: JobStore = jobStore(running);
-  return {
-    archive: running.archive,
-    store,
-    clock: systemClock,
-    signal: terminal.signal,
-    pace: {
-      hours: hours === undefined ? undefined : parseHours(hours),
-      bytesPerSecond: rate === undefined ? undefined : parseRate(rate),
-    },
-    atOnce,
-    onProgress: (job) => terminal.progress(`${placeText(job)}: ${tallyText(job)}`),
-    onNote: (line) => terminal.note(`pull: ${line}`),
-  };
-}
-
-function tell(run: CommandRun, job: PullJob): number {
-  const { terminal, json } = run;
-  terminal.progressDone();
-  const { tally } = job;
-  const isGood = job.state === 'done' && tally.missing + tally.refused + tally.different + tally.doubts === 0;
-  if (json) terminal.out(JSON.stringify({ job: job.id, state: job.state, cursor: shownCursor(job), tally }));
-  else {
-    terminal.out(
-      `pull ${job.id} ${job.state}${job.state === 'done' ? '' : ` at ${placeText(job)}`}: ${tallyText(job)}`,
-    );
-    terminal.out(job.state === 'done' ? `see: stele pull report ${job.id}` : 'the same command goes on');
-  }
-  return isGood ? 0 : 1;
-}
-
-/** A path may be a name; who asks for the status sees where a folder stands by its count. */
-function shownCursor(job: PullJob): string | null {
-  return job.source.kind === 'folder' ? null : job.cursor;
-}
-
-function placeText(job: PullJob): string {
-  if (job.source.kind === 'folder') return `file ${job.tally.instances + job.tally.passedOver}`;
-  return /^\d{8}$/.test(job.cursor) ? `day ${job.cursor}` : job.cursor;
-}
-
-function tallyText({ tally }: PullJob): string {
-  const parts = [`${tally.stored} stored`, `${tally.here} there already`, sizeText(tally.bytes)];
-  if (tally.studies > 0) parts.unshift(`${tally.studies} studies`);
-  for (const name of ['missing', 'refused', 'different'] as const)
-    if (tally[name] > 0) parts.push(`${tally[name]} ${name}`);
-  if (tally.passedOver > 0) parts.push(`${tally.passedOver} passed over`);
-  if (tally.doubts > 0) parts.push(`${tally.doubts} in doubt`);
-  return parts.join(', ');
-}
-
-function dayFlag(run: CommandRun, name: string): string | undefined {
-  const day = textFlag(run.flags, name)?.replaceAll('-', '');
-  if (day !== undefined && !isDay(day)) throw new ArchiveError('ARGUMENT_INVALID', `--${name} is a day, YYYYMMDD`);
-  return day;
-}
 
 /** What a source moves to us comes by our own door: that of the server, or one for as long as this lasts. DATA_LOCKED when its port is taken. */
 async function openDoorWhereNone({ archive, settings }: Running): Promise<{ close: () => Promise<void> } | undefined> {
@@ -303,7 +205,7 @@ export const pullStatus = defineCommand({
       for (const line of tableText(
         jobs.map((job) => [
           job.id,
-          job.source.kind === 'entity' ? job.source.title : job.source.path,
+          sourceName(job.source),
           stateOf(job) + (job.why === undefined ? '' : ` (${job.why})`),
           timeText(job.changedMs),
           job.state === 'done' ? '' : placeText(job),

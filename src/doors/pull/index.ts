@@ -1,11 +1,11 @@
 // pull: everything out of another archive or a tree of files, with a job that can be resumed and a signed report of what arrived.
 //
-// `runPull`, `runFolderPull`: what the returned job counts is durable; safe to repeat, from where the job stands. Errors of the archive and of a source that
+// `runPull`, `runWebPull`, `runFolderPull`: what the returned job counts is durable; safe to repeat, from where the job stands. Errors of the archive and of a source that
 // stays away pass through after the job was written. `makeReport` changes nothing.
 
 export { dayOfMs, isDay } from './days.ts';
 export type { JobSource, JobStore, PullJob, Tally } from './job.ts';
-export { emptyTally, jobOfRow, jobToResume, rowOfJob } from './job.ts';
+export { emptyTally, jobOfRow, jobToResume, rowOfJob, sourceName } from './job.ts';
 export type { JsonObject } from './json.ts';
 export type { LedgerLine } from './ledger.ts';
 export { ledgerLines, putPart } from './ledger.ts';
@@ -14,8 +14,8 @@ export type { PaceOptions } from './pace.ts';
 export { parseHours, parseRate } from './pace.ts';
 export type { FileTree, TreeFile } from './pull-folder.ts';
 export { runFolderPull } from './pull-folder.ts';
-export type { EntityRun, RunParts } from './pull-run.ts';
-export { runPull } from './pull-run.ts';
+export type { EntityRun, RunParts, WebRun } from './pull-run.ts';
+export { runPull, runWebPull } from './pull-run.ts';
 export { makeReport, pathDigest } from './report.ts';
 export type { SignedReport } from './signed-report.ts';
 export {
@@ -26,3 +26,4 @@ export {
   reportText,
   signReport,
 } from './signed-report.ts';
+export { sourceUrl } from './web-client.ts';

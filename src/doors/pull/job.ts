@@ -8,6 +8,7 @@ import type { JsonObject } from './json.ts';
 
 export type JobSource =
   | { readonly kind: 'entity'; readonly title: string; readonly how: 'get' | 'move' | 'either' }
+  | { readonly kind: 'web'; readonly url: string }
   | { readonly kind: 'folder'; readonly path: string };
 
 export type Tally = {
@@ -106,10 +107,23 @@ export function jobOfRow(row: JsonObject): PullJob | undefined {
 
 function sourceOf(value: unknown): JobSource | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { kind, title, how, path } = value as Record<string, unknown>;
+  const { kind, title, how, path, url } = value as Record<string, unknown>;
+  if (kind === 'web' && typeof url === 'string') return { kind, url };
   if (kind === 'folder' && typeof path === 'string') return { kind, path };
   if (kind !== 'entity' || typeof title !== 'string') return undefined;
   return how === 'get' || how === 'move' || how === 'either' ? { kind, title, how } : undefined;
+}
+
+/** As people know it. */
+export function sourceName(source: JobSource): string {
+  switch (source.kind) {
+    case 'entity':
+      return source.title;
+    case 'web':
+      return source.url;
+    case 'folder':
+      return source.path;
+  }
 }
 
 function tallyOf(value: unknown): Tally | undefined {
@@ -129,7 +143,7 @@ export function jobToResume(
   wanted: Pick<PullJob, 'source' | 'from' | 'to' | 'modality'>,
 ): PullJob | undefined {
   const words = ({ source, from, to, modality }: typeof wanted): string =>
-    JSON.stringify([source.kind, source.kind === 'entity' ? source.title : source.path, from, to, modality]);
+    JSON.stringify([source.kind, sourceName(source), from, to, modality]);
   return jobs
     .filter((job) => job.state !== 'done' && words(job) === words(wanted))
     .toSorted((one, other) => other.startedMs - one.startedMs)[0];

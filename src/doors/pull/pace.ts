@@ -37,7 +37,7 @@ export class Pace {
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   /** When what was taken so far is paid for. */
-  #paidMs = 0;
+  #paidMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: PaceOptions, clock: Clock, signal: AbortSignal) {
     this.#options = options;

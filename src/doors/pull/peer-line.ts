@@ -31,27 +31,11 @@ import {
 import { isDay } from './days.ts';
 import { type Proposal, studyRootGet } from './retrieve-plans.ts';
 import type { Answered, Slice, SourceStudy } from './slice.ts';
+import { answersMax, type SourceInstance, type SourceLine, type StudyListing, type Wanted } from './source-line.ts';
 
 const studyRootFind = '1.2.840.10008.5.1.4.1.2.2.1';
 const studyRootMove = '1.2.840.10008.5.1.4.1.2.2.2';
 const syntaxes = [explicitLittle.uid, implicitLittle.uid];
-/** A study of more is asked for all the same; its list would not be held. */
-const answersMax = 500_000;
-
-export type SourceInstance = {
-  readonly series: string;
-  readonly instance: string;
-  /** Where the source says it. */
-  readonly classUid: string | undefined;
-};
-
-export type StudyListing = {
-  readonly instances: readonly SourceInstance[];
-  /** Series whose list is shorter than what the source counts in them, or may have been cut off. */
-  readonly doubtfulSeries: readonly string[];
-};
-
-export type Wanted = { readonly study: string; readonly series?: string; readonly instances?: readonly string[] };
 export type Retrieved = { readonly status: number; readonly failed: readonly string[] };
 export type Peer = {
   readonly entity: ApplicationEntity & { readonly host: string; readonly port: number };
@@ -63,7 +47,7 @@ export type Peer = {
   readonly signal: AbortSignal;
 };
 
-export class PeerLine {
+export class PeerLine implements SourceLine {
   readonly #peer: Peer;
   #asking: Association | undefined;
   #getting: { readonly plan: readonly Proposal[]; readonly association: Association } | undefined;
@@ -77,9 +61,9 @@ export class PeerLine {
     const { limited } = await this.#find(studyKeys(slice), (answer) => {
       const study = studyOf(answer);
       if (study !== undefined) studies.push(study);
-      return true;
+      return studies.length < answersMax;
     });
-    return { studies, limited };
+    return { studies, limited: limited || studies.length >= answersMax };
   }
 
   /** Whether any study has a date between two days; the rest of the answer is not waited for. */
@@ -103,7 +87,7 @@ export class PeerLine {
     const ofStudy = await this.#find(seriesKeys, (answer) => {
       const uid = answer.string(tags.SeriesInstanceUID);
       if (uid !== undefined) series.set(uid, answer.number(tags.NumberOfSeriesRelatedInstances));
-      return true;
+      return series.size < answersMax;
     });
     const instances: SourceInstance[] = [];
     const doubtfulSeries: string[] = [];

@@ -9,6 +9,7 @@ import { DicomError, isOtherThanStorage, Part10Reader, tags } from '../../dicom/
 import type { PullJob, Tally } from './job.ts';
 import { Ledger, type LedgerLine } from './ledger.ts';
 import { Pace } from './pace.ts';
+import { type BegunFile, beginFile, dataSetOf } from './part10-source.ts';
 import type { RunParts } from './pull-run.ts';
 
 export type TreeFile = {
@@ -168,38 +169,9 @@ const ofThisFile: ReadonlySet<string> = new Set([
   'DISK_IO',
 ]);
 
-type Begun = {
-  readonly kind: 'dicom';
-  readonly meta: NonNullable<Part10Reader['meta']>;
-  readonly held: readonly Uint8Array[];
-};
-
-async function beginFile(source: AsyncIterator<Uint8Array>): Promise<Begun | { readonly kind: 'foreign' }> {
-  // Only what stands before the data set is of interest; the archive reads the rest.
-  const reader = new Part10Reader({ stopAt: 0x0008_0000 });
-  const held: Uint8Array[] = [];
-  try {
-    while (reader.meta === undefined) {
-      const next = await source.next();
-      if (next.done === true) {
-        reader.finish();
-        break;
-      }
-      held.push(next.value.slice());
-      reader.push(next.value);
-    }
-  } catch (error) {
-    if (!(error instanceof DicomError)) throw error;
-    if (error.fault === 'foreign') return { kind: 'foreign' };
-    // A DICOM file that is damaged in front is refused, not passed over; a data set that begins badly is the archive's to refuse, and to keep for people.
-    if (reader.meta === undefined) throw error;
-  }
-  return reader.meta === undefined ? { kind: 'foreign' } : { kind: 'dicom', meta: reader.meta, held };
-}
-
 async function storeFile(
   { parts, pace, onStored }: FilePull,
-  begun: Begun,
+  begun: BegunFile,
   source: AsyncIterator<Uint8Array>,
 ): Promise<LedgerLine> {
   const { meta } = begun;
@@ -227,17 +199,8 @@ async function storeFile(
   };
 }
 
-async function* dataSetOf({ meta, held }: Begun, source: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let skip = meta.dataSetOffset;
-  for (const piece of held) {
-    if (skip < piece.byteLength) yield piece.subarray(skip);
-    skip = Math.max(0, skip - piece.byteLength);
-  }
-  for (let next = await source.next(); next.done !== true; next = await source.next()) yield next.value;
-}
-
 /** The instances that a DICOMDIR names. */
-async function readDirectory(begun: Begun, source: AsyncIterator<Uint8Array>): Promise<string[]> {
+async function readDirectory(begun: BegunFile, source: AsyncIterator<Uint8Array>): Promise<string[]> {
   const reader = new Part10Reader();
   let sizeBytes = 0;
   const push = (piece: Uint8Array): void => {

@@ -1,4 +1,4 @@
-// A pull from an archive of the table: day by day, newest first, several associations at a time, from wherever its job stands.
+// A pull from an archive that is asked, of the table or over DICOMweb: day by day, newest first, several lines at a time, from wherever its job stands.
 //
 // Invariants: the job's row moves on only when everything before it is done and in the ledger, so a run that was killed goes on there and does the day that
 // it was in again, comparing first; what will pass is tried again, ever less often; a study on which the source breaks again and again is told as
@@ -6,16 +6,19 @@
 // Left out on purpose: folders (pull-folder.ts), and what the command line says.
 
 import type { ApplicationEntity, Archive } from '../../archive/index.ts';
-import { ArchiveError, type Clock, defaultTenant } from '../../base/index.ts';
+import { ArchiveError, type Clock, defaultTenant, type TenantId } from '../../base/index.ts';
 import type { TlsClientOptions } from '../../dicom/index.ts';
 import { askWhole } from './ask-whole.ts';
 import { dayBefore, firstDay, walkDays } from './days.ts';
 import type { JobStore, PullJob, Tally } from './job.ts';
 import { Ledger, type LedgerLine } from './ledger.ts';
 import { Pace, type PaceOptions } from './pace.ts';
-import { type Peer, PeerLine } from './peer-line.ts';
-import { pullStudy, type StudyPull } from './pull-study.ts';
+import { PeerLine } from './peer-line.ts';
+import { pullStudy, type StudyPull, type StudySource } from './pull-study.ts';
 import type { Slice, SourceStudy } from './slice.ts';
+import type { SourceLine } from './source-line.ts';
+import type { WebSource } from './web-client.ts';
+import { WebLine } from './web-line.ts';
 
 export type RunParts = {
   readonly archive: Archive;
@@ -37,6 +40,22 @@ export type EntityRun = RunParts & {
   readonly tlsClient: TlsClientOptions;
 };
 
+export type WebRun = RunParts & {
+  readonly source: WebSource;
+  readonly tenant: TenantId;
+  /** Issuer of patient ids that name none. */
+  readonly issuer: string | undefined;
+};
+
+/** What a run needs to know of a source, whatever it speaks. */
+type SourceFacts = {
+  readonly tenant: TenantId;
+  readonly noted: StudyPull['source'];
+  readonly open: (signal: AbortSignal) => StudySource;
+};
+
+/** What is noted as the source of objects that came over DICOMweb. */
+const webTitle = 'web';
 const triesMax = 5;
 const firstWaitMs = 500;
 const waitMsMax = 60_000;
@@ -46,49 +65,58 @@ const lookForStopMs = 2000;
 
 /** Runs it to its end, or until it is stopped; the job as it stands then. Errors of the archive pass through when the job was written. */
 export async function runPull(job: PullJob, parts: EntityRun): Promise<PullJob> {
-  return new PullRun(job, parts).run();
+  const { entity, title, tlsClient, clock } = parts;
+  const way: { how: 'get' | 'move' | 'either' } = { how: job.source.kind === 'entity' ? job.source.how : 'either' };
+  return new PullRun(job, parts, {
+    tenant: entity.tenant ?? defaultTenant,
+    noted: { title: entity.title, issuer: entity.issuer, whenKnown: entity.whenKnown },
+    open: (signal) => ({
+      kind: 'dimse',
+      line: new PeerLine({ entity, title, tlsClient, clock, signal }),
+      title,
+      way,
+    }),
+  }).run();
+}
+
+/** As `runPull`, from a source that speaks DICOMweb. */
+export async function runWebPull(job: PullJob, parts: WebRun): Promise<PullJob> {
+  const { tenant, issuer, source, clock } = parts;
+  return new PullRun(job, parts, {
+    tenant,
+    noted: { title: webTitle, issuer, whenKnown: 'first' },
+    open: (signal) => ({ kind: 'web', line: new WebLine(source, clock, signal) }),
+  }).run();
 }
 
 class PullRun {
-  readonly #parts: EntityRun;
-  readonly #peer: Peer;
-  readonly #lines: PeerLine[];
+  readonly #parts: RunParts;
+  readonly #source: SourceFacts;
+  readonly #signal: AbortSignal;
+  readonly #lines: StudySource[];
   readonly #ledger: Ledger;
   readonly #pace: Pace;
   readonly #stop: AbortController = new AbortController();
-  readonly #way: StudyPull['way'];
   readonly #limits: Set<number>;
   readonly #tally: Tally;
   #job: PullJob;
   #broken = 0;
   #lookedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(job: PullJob, parts: EntityRun) {
+  constructor(job: PullJob, parts: RunParts, source: SourceFacts) {
     this.#job = job;
     this.#parts = parts;
-    const signal = AbortSignal.any([parts.signal, this.#stop.signal]);
-    this.#peer = {
-      entity: parts.entity,
-      title: parts.title,
-      tlsClient: parts.tlsClient,
-      clock: parts.clock,
-      signal,
-    };
-    this.#lines = Array.from({ length: parts.atOnce }, () => new PeerLine(this.#peer));
-    const tenant = this.#tenant;
-    this.#ledger = new Ledger({ archive: parts.archive, tenant, job: job.id }, job.parts);
-    this.#pace = new Pace(parts.pace, parts.clock, signal);
-    this.#way = { how: job.source.kind === 'entity' ? job.source.how : 'either' };
+    this.#source = source;
+    this.#signal = AbortSignal.any([parts.signal, this.#stop.signal]);
+    this.#lines = Array.from({ length: parts.atOnce }, () => source.open(this.#signal));
+    this.#ledger = new Ledger({ archive: parts.archive, tenant: source.tenant, job: job.id }, job.parts);
+    this.#pace = new Pace(parts.pace, parts.clock, this.#signal);
     this.#limits = new Set(job.limits);
     this.#tally = { ...job.tally };
   }
 
-  get #tenant(): StudyPull['tenant'] {
-    return this.#parts.entity.tenant ?? defaultTenant;
-  }
-
   get #isStopped(): boolean {
-    return this.#peer.signal.aborted;
+    return this.#signal.aborted;
   }
 
   async run(): Promise<PullJob> {
@@ -99,8 +127,8 @@ class PullRun {
     } catch (error) {
       failure = error;
     }
-    if (this.#isStopped) for (const line of this.#lines) line.drop();
-    await Promise.all(this.#lines.map((line) => line.close()));
+    if (this.#isStopped) for (const { line } of this.#lines) line.drop();
+    await Promise.all(this.#lines.map(({ line }) => line.close()));
     // Stopped on purpose: what broke off because of it is no failure.
     if (this.#isStopped) failure = undefined;
     const why = failure instanceof ArchiveError ? failure.code : failure === undefined ? undefined : 'INTERNAL';
@@ -126,7 +154,7 @@ class PullRun {
       const done = await walkDays(
         { from: oldest, to: this.#job.cursor },
         {
-          any: (first, last) => this.#tried(0, (line) => line.any({ from: first, to: last }, modality)),
+          any: (first, last) => this.#tried(0, ({ line }) => line.any({ from: first, to: last }, modality)),
           visit: async (day) => {
             const studies = await this.#unit(day, isWithin({ dates: { from: day, to: day } }));
             if (studies === undefined) return undefined;
@@ -164,7 +192,7 @@ class PullRun {
     await this.#look();
     await this.#pace.open();
     if (this.#isStopped) return undefined;
-    const answer = await askWhole((part) => this.#tried(0, async (line) => line.studies(part)), slice, this.#limits);
+    const answer = await askWhole((part) => this.#tried(0, ({ line }) => line.studies(part)), slice, this.#limits);
     const studies = [...answer.studies.values()].filter(isOfUnit);
     const doubts: LedgerLine[] = [];
     if (answer.doubtful)
@@ -191,16 +219,15 @@ class PullRun {
 
   async #study(worker: number, study: SourceStudy): Promise<void> {
     await this.#look();
-    const { archive, clock, entity, title } = this.#parts;
+    const { archive, clock } = this.#parts;
+    const { tenant, noted: source } = this.#source;
     const pull = {
       archive,
-      tenant: this.#tenant,
+      tenant,
       clock,
-      signal: this.#peer.signal,
+      signal: this.#signal,
       pace: this.#pace,
-      source: { title: entity.title, issuer: entity.issuer, whenKnown: entity.whenKnown },
-      title,
-      way: this.#way,
+      source,
       limits: this.#limits,
       onStored: (bytes: number) => {
         this.#tally.bytes += bytes;
@@ -209,7 +236,7 @@ class PullRun {
     };
     let lines: readonly LedgerLine[];
     try {
-      lines = await this.#tried(worker, (line) => pullStudy({ ...pull, line }, study));
+      lines = await this.#tried(worker, (from) => pullStudy({ ...pull, from }, study));
       this.#broken = 0;
     } catch (error) {
       if (this.#isStopped || !(error instanceof ArchiveError) || !error.code.startsWith('DICOM_')) throw error;
@@ -238,18 +265,19 @@ class PullRun {
   }
 
   /** With a line of the worker's; again, ever later, while what goes wrong is of the kind that passes. */
-  async #tried<Result>(worker: number, what: (line: PeerLine) => Promise<Result>): Promise<Result> {
-    const line = this.#lines[worker] as PeerLine;
+  async #tried<Result>(worker: number, what: (from: StudySource) => Promise<Result>): Promise<Result> {
+    const from = this.#lines[worker] as StudySource;
+    const line: SourceLine = from.line;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await what(line);
+        return await what(from);
       } catch (error) {
         line.drop();
         const passes = error instanceof ArchiveError && error.retry === 'later' && error.code.startsWith('DICOM_');
         if (this.#isStopped || !passes || attempt >= triesMax) throw error;
         const waitMs = Math.min(waitMsMax, firstWaitMs * 2 ** attempt);
         this.#parts.onNote(`the source: ${error.code}; trying again in ${Math.round(waitMs / 1000)} s`);
-        await this.#parts.clock.wait(waitMs, this.#peer.signal);
+        await this.#parts.clock.wait(waitMs, this.#signal);
       }
     }
   }

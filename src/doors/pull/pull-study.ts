@@ -7,18 +7,32 @@
 
 import type { Archive } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type TenantId } from '../../base/index.ts';
-import { dimseStatus, type IncomingMessage, statusClass, statusText } from '../../dicom/index.ts';
+import { DicomError, dimseStatus, type IncomingMessage, statusClass, statusText, tags } from '../../dicom/index.ts';
 import type { InstanceLine, LedgerLine } from './ledger.ts';
 import { digestOf, localInstances, localStudy } from './local-study.ts';
 import type { Pace } from './pace.ts';
-import type { PeerLine, SourceInstance, Wanted } from './peer-line.ts';
+import { beginFile, dataSetOf } from './part10-source.ts';
+import type { PeerLine } from './peer-line.ts';
 import { planRetrieval } from './retrieve-plans.ts';
 import { isSuspicious, type SourceStudy } from './slice.ts';
+import type { SourceInstance, Wanted } from './source-line.ts';
+import type { WebLine } from './web-line.ts';
+
+/** A source by what it speaks. `title`: our own, which a C-MOVE names; `way` is settled by the first answer when it is `either`. */
+export type StudySource =
+  | {
+      readonly kind: 'dimse';
+      readonly line: PeerLine;
+      readonly title: string;
+      readonly way: { how: 'get' | 'move' | 'either' };
+    }
+  | { readonly kind: 'web'; readonly line: WebLine };
+type DimseSource = Extract<StudySource, { kind: 'dimse' }>;
 
 export type StudyPull = {
   readonly archive: Archive;
   readonly tenant: TenantId;
-  readonly line: PeerLine;
+  readonly from: StudySource;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly pace: Pace;
@@ -28,10 +42,6 @@ export type StudyPull = {
     readonly issuer: string | undefined;
     readonly whenKnown: 'first' | 'last';
   };
-  /** Our own title, which a C-MOVE names. */
-  readonly title: string;
-  /** Settled by the first answer when it is `either`. */
-  readonly way: { how: 'get' | 'move' | 'either' };
   readonly limits: ReadonlySet<number>;
   readonly onStored: (bytes: number) => void;
 };
@@ -49,14 +59,15 @@ type Came = {
   readonly sha256?: string;
   readonly why?: string;
 };
-type Told = { readonly came: Map<string, Came>; readonly failed: Set<string>; status: number };
+/** `said`: what the source said last, where it was no success. */
+type Told = { readonly came: Map<string, Came>; readonly failed: Set<string>; said: string | undefined };
 
 export async function pullStudy(pull: StudyPull, study: SourceStudy): Promise<LedgerLine[]> {
-  const { archive, tenant, line } = pull;
+  const { archive, tenant, from } = pull;
   const uid = study.studyUid;
-  const listing = await line.list(uid, (count) => isSuspicious(count, pull.limits));
+  const listing = await from.line.list(uid, (count) => isSuspicious(count, pull.limits));
   const before = await localStudy(archive, tenant, uid);
-  const told: Told = { came: new Map(), failed: new Set(), status: dimseStatus.success };
+  const told: Told = { came: new Map(), failed: new Set(), said: undefined };
   const isShort = study.instanceCount !== undefined && listing.instances.length < study.instanceCount;
   await fetchMissing(pull, study, { listing: listing.instances, here: new Set(before.keys()), told, isShort });
   const after = await localStudy(archive, tenant, uid);
@@ -89,7 +100,7 @@ export async function pullStudy(pull: StudyPull, study: SourceStudy): Promise<Le
     listed: listed.size,
     counted: study.instanceCount,
     onlyHere,
-    ...(statusClass(told.status) === 'success' ? {} : { why: statusText(told.status) }),
+    ...(told.said === undefined ? {} : { why: told.said }),
   });
   for (const series of listing.doubtfulSeries)
     lines.push({ kind: 'doubt', of: series, why: 'the list of instances may have been cut off' });
@@ -111,11 +122,12 @@ async function fetchMissing(pull: StudyPull, study: SourceStudy, fetching: Fetch
   const isComplete = (): boolean =>
     missing().length === 0 && !(fetching.isShort && here.size + told.came.size < (study.instanceCount ?? 0));
   if (isComplete()) return;
+  const { from } = pull;
   const named = listing.flatMap((each) => each.classUid ?? []);
-  const plans = planRetrieval(named.length > 0 ? named : study.classes);
+  const plans = from.kind === 'dimse' ? planRetrieval(named.length > 0 ? named : study.classes) : [];
   let plan = 0;
   for (let round = 0; round < roundsMax && !isComplete(); ) {
-    const wholeStudy = here.size === 0 && told.came.size === 0;
+    const wholeStudy = round === 0 && here.size === 0 && told.came.size === 0;
     for (const wanted of requestsFor(
       study.studyUid,
       wholeStudy || (fetching.isShort && round === 0) ? undefined : missing(),
@@ -124,12 +136,16 @@ async function fetchMissing(pull: StudyPull, study: SourceStudy, fetching: Fetch
     )) {
       if (pull.signal.aborted) return;
       await pull.pace.open();
-      if (pull.way.how !== 'move') await getSome(pull, wanted, plans[plan] ?? [], told);
-      if (pull.way.how === 'move') await moveSome(pull, wanted, missing, fetching);
+      if (from.kind === 'web') {
+        await fetchSome(pull, from.line, wanted, told);
+        continue;
+      }
+      if (from.way.how !== 'move') await getSome(pull, from, { wanted, plan: plans[plan] ?? [] }, told);
+      if (from.way.how === 'move') await moveSome(pull, from, wanted, { missing, fetching });
     }
     // The next plan offers other classes and syntaxes; after the last one it is tried once more from the start.
     plan += 1;
-    if (pull.way.how === 'move' || plan >= plans.length) {
+    if (from.kind === 'web' || from.way.how === 'move' || plan >= plans.length) {
       plan = 0;
       round += 1;
     }
@@ -163,45 +179,106 @@ function* requestsFor(
 
 async function getSome(
   pull: StudyPull,
-  wanted: Wanted,
-  plan: Parameters<PeerLine['get']>[1],
+  from: DimseSource,
+  { wanted, plan }: { readonly wanted: Wanted; readonly plan: Parameters<PeerLine['get']>[1] },
   told: Told,
 ): Promise<void> {
   try {
-    const { status, failed } = await pull.line.get(wanted, plan, (message) => keep(pull, message, wanted, told));
-    pull.way.how = 'get';
-    told.status = status;
+    const { status, failed } = await from.line.get(wanted, plan, (message) => keep(pull, message, wanted, told));
+    from.way.how = 'get';
+    told.said = saidBy(status);
     for (const uid of failed) told.failed.add(uid);
   } catch (error) {
-    if (pull.way.how !== 'either' || !(error instanceof ArchiveError) || error.code !== 'DICOM_CONTEXT_REFUSED')
+    if (from.way.how !== 'either' || !(error instanceof ArchiveError) || error.code !== 'DICOM_CONTEXT_REFUSED')
       throw error;
-    pull.line.drop();
-    pull.way.how = 'move';
+    from.line.drop();
+    from.way.how = 'move';
   }
+}
+
+function saidBy(status: number): string | undefined {
+  return statusClass(status) === 'success' ? undefined : statusText(status);
+}
+
+async function fetchSome(pull: StudyPull, line: WebLine, wanted: Wanted, told: Told): Promise<void> {
+  const { said, failed } = await line.fetch(wanted, (pieces, instance) =>
+    keepFile(pull, pieces, { study: wanted.study, instance }, told),
+  );
+  told.said = said;
+  for (const uid of failed) told.failed.add(uid);
+}
+
+/** Stores a file that came. What only this file is to blame for is told; what ends the pull is thrown. */
+async function keepFile(
+  pull: StudyPull,
+  pieces: AsyncIterable<Uint8Array>,
+  asked: { readonly study: string; readonly instance: string | undefined },
+  { came }: Told,
+): Promise<void> {
+  const source = pieces[Symbol.asyncIterator]();
+  let instanceUid = asked.instance;
+  const refuse = (why: string): void => {
+    if (instanceUid !== undefined) came.set(instanceUid, { state: 'refused', series: '', why });
+  };
+  try {
+    const begun = await beginFile(source);
+    if (begun.kind === 'foreign') return refuse('it is no DICOM object');
+    const { syntax, dataSet } = begun.meta;
+    const classUid = dataSet.string(tags.MediaStorageSOPClassUID);
+    instanceUid ??= dataSet.string(tags.MediaStorageSOPInstanceUID);
+    const expected = classUid === undefined || instanceUid === undefined ? undefined : { classUid, instanceUid };
+    const stored = await storeObject(pull, { syntax: syntax.uid, expected }, dataSetOf(begun, source));
+    came.set(
+      instanceUid ?? stored.instanceUid,
+      cameAs(stored, { study: asked.study, instanceUid: instanceUid ?? stored.instanceUid }),
+    );
+  } catch (error) {
+    if (!(error instanceof DicomError) && !isOfObject(error)) throw error;
+    refuse(error.code);
+  }
+}
+
+/** What only the object is to blame for. */
+function isOfObject(error: unknown): error is ArchiveError {
+  return error instanceof ArchiveError && error.code === 'DICOM_MALFORMED';
+}
+
+async function storeObject(
+  pull: StudyPull,
+  object: {
+    readonly syntax: string;
+    readonly expected: { readonly classUid: string; readonly instanceUid: string } | undefined;
+  },
+  data: AsyncIterable<Uint8Array>,
+): Promise<Stored> {
+  const { archive, tenant, source } = pull;
+  const { syntax, expected } = object;
+  const stored = await archive.instances.store(
+    {
+      tenant,
+      syntax,
+      source: source.title,
+      issuer: source.issuer,
+      whenKnown: source.whenKnown,
+      ...(expected === undefined ? {} : { expected }),
+    },
+    pull.pace.paced(data),
+  );
+  pull.onStored(stored.kind === 'same' ? 0 : stored.sizeBytes);
+  return stored;
 }
 
 /** Stores what came and answers. Throws what ends the pull. */
 async function keep(pull: StudyPull, message: IncomingMessage, { study }: Wanted, { came }: Told): Promise<void> {
-  const { archive, tenant, source } = pull;
   const { affectedSopClass: classUid, affectedSopInstance: instanceUid } = message.command;
   if (message.data === undefined || classUid === undefined || instanceUid === undefined)
     return message.respond({ status: dimseStatus.cannotUnderstand });
   try {
-    const stored = await archive.instances.store(
-      {
-        tenant,
-        syntax: message.context.transferSyntax,
-        source: source.title,
-        issuer: source.issuer,
-        whenKnown: source.whenKnown,
-        expected: { classUid, instanceUid },
-      },
-      pull.pace.paced(message.data),
-    );
-    pull.onStored(stored.kind === 'same' ? 0 : stored.sizeBytes);
+    const expected = { classUid, instanceUid };
+    const stored = await storeObject(pull, { syntax: message.context.transferSyntax, expected }, message.data);
     came.set(instanceUid, cameAs(stored, { study, instanceUid }));
   } catch (error) {
-    if (!(error instanceof ArchiveError) || error.code !== 'DICOM_MALFORMED') throw error;
+    if (!isOfObject(error)) throw error;
     came.set(instanceUid, { state: 'refused', series: '', why: error.code });
     return message.respond({ status: dimseStatus.cannotUnderstand, errorComment: error.code });
   }
@@ -221,13 +298,14 @@ function cameAs(stored: Stored, asked: { readonly study: string; readonly instan
 
 async function moveSome(
   pull: StudyPull,
+  from: DimseSource,
   wanted: Wanted,
-  missing: () => readonly SourceInstance[],
-  { here, told }: Fetching,
+  { missing, fetching }: { readonly missing: () => readonly SourceInstance[]; readonly fetching: Fetching },
 ): Promise<void> {
   const { archive, tenant, clock, signal } = pull;
-  const { status, failed } = await pull.line.move(wanted, pull.title);
-  told.status = status;
+  const { here, told } = fetching;
+  const { status, failed } = await from.line.move(wanted, from.title);
+  told.said = saidBy(status);
   for (const uid of failed) told.failed.add(uid);
   const names = new Set(wanted.instances);
   const isWanted = ({ series, instance }: SourceInstance): boolean =>
@@ -264,7 +342,6 @@ async function tellAbsent(
     const names = { kind: 'instance' as const, study, series, instance };
     if (elsewhere.has(instance)) return { ...names, state: 'different', why: 'in another study' };
     const reason = told.failed.has(instance) ? 'the source could not send it' : 'it did not come';
-    const status = statusClass(told.status) === 'success' ? '' : ` (${statusText(told.status)})`;
-    return { ...names, state: 'missing', why: reason + status };
+    return { ...names, state: 'missing', why: reason + (told.said === undefined ? '' : ` (${told.said})`) };
   });
 }

@@ -262,9 +262,14 @@ function correctionsJson(text: string): JsonObject {
 }
 
 function sourceJson({ source }: PullJob): JsonObject {
-  return source.kind === 'entity'
-    ? { kind: 'entity', title: source.title }
-    : { kind: 'folder', path: pathDigest(source.path) };
+  switch (source.kind) {
+    case 'entity':
+      return { kind: 'entity', title: source.title };
+    case 'web':
+      return { kind: 'web', url: source.url };
+    case 'folder':
+      return { kind: 'folder', path: pathDigest(source.path) };
+  }
 }
 
 /** A path may hold names: the report has its digest, `stele pull report JOB --files` the path. */

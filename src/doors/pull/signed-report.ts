@@ -70,7 +70,8 @@ const exampleLines = 20;
 export function reportText({ report, key }: SignedReport): string[] {
   const counts = objectOf(report['counts']);
   const source = objectOf(report['source']);
-  const from = source['kind'] === 'entity' ? textOf(source['title']) : `folder ${textOf(source['path'])}`;
+  const from =
+    source['kind'] === 'folder' ? `folder ${textOf(source['path'])}` : textOf(source['title'] ?? source['url']);
   const lines = [
     `pull ${textOf(report['job'])} from ${from}, ${textOf(report['state'])}, report of ${textOf(report['madeAt'])}`,
     report['complete'] === true
