@@ -2,9 +2,9 @@
 //
 // Invariants: pixels are decoded as the stream says and in no other way; what cannot be decoded, or not told apart into frames, is DICOM_UNSUPPORTED before a byte
 // goes out; the header says what the pixels are now, everything else leaves as it came. Memory is a header and two frames, whatever the number of frames.
-// Left out on purpose: making pixels smaller again. Who takes a compressed syntax gets the stored one, if that is it.
+// Left out on purpose: compressed syntaxes (instance-encode.ts).
 
-import { ArchiveError, concatBytes, emptyBytes, isArchiveError } from '../base/index.ts';
+import { ArchiveError, concatBytes } from '../base/index.ts';
 import {
   BulkElement,
   type BulkReference,
@@ -15,13 +15,11 @@ import {
   type PixelPool,
   type PlainFrame,
   pixelCodingOf,
-  planFrames,
   streamDataSet,
   tags,
   transferSyntaxOf,
 } from '../dicom/index.ts';
-
-type ReadStored = (from: number, to: number) => AsyncIterable<Uint8Array>;
+import { type ReadStored, runsOfFrames } from './frame-runs.ts';
 
 /** Whether there is a decoder for a syntax at all. */
 export function isDecodable(syntax: string): boolean {
@@ -39,7 +37,7 @@ export async function decodeInstance(
   const pixels = dataSet.element(tags.PixelData);
   if (!(pixels instanceof FragmentsElement)) throw unsupported();
   const shape = shapeOfHeader(dataSet);
-  const places = framesOf(dataSet, pixels);
+  const places = await runsOfFrames(dataSet, pixels, read);
   const frame = async (index: number): Promise<PlainFrame> => {
     const runs = places[index] ?? [];
     const pieces: Uint8Array[] = [];
@@ -79,31 +77,7 @@ function unsupported(): ArchiveError {
   return new ArchiveError('DICOM_UNSUPPORTED', 'the pixels of this instance cannot be decoded here');
 }
 
-type Run = { readonly from: number; readonly to: number };
-
-function framesOf(dataSet: DataSet, pixels: FragmentsElement): Run[][] {
-  const { fragments, offsetTable } = pixels;
-  const spans = Array.from({ length: fragments.count }, (_, index) => ({
-    offset: fragments.offsetAt(index),
-    sizeBytes: fragments.sizeAt(index),
-  }));
-  const described = {
-    frameCount: dataSet.number(tags.NumberOfFrames) ?? 1,
-    fragments: spans,
-    basicOffsets: offsetTable,
-    extendedOffsets: dataSet.bytes(tags.ExtendedOffsetTable),
-    extendedLengths: dataSet.bytes(tags.ExtendedOffsetTableLengths),
-  };
-  try {
-    return planFrames(described, () => ({ head: emptyBytes, tail: emptyBytes })).map(({ first, end }) =>
-      spans.slice(first, end).map(({ offset, sizeBytes }) => ({ from: offset, to: offset + sizeBytes })),
-    );
-  } catch (error) {
-    throw isArchiveError(error, 'DICOM_MALFORMED') ? unsupported() : error;
-  }
-}
-
-function shapeOfHeader(header: DataSet): ImageShape {
+export function shapeOfHeader(header: DataSet): ImageShape {
   const number = (tag: number, otherwise: number): number => header.number(tag) ?? otherwise;
   const bitsAllocated = number(tags.BitsAllocated, 0);
   const bitsStored = number(tags.BitsStored, bitsAllocated);
@@ -120,7 +94,7 @@ function shapeOfHeader(header: DataSet): ImageShape {
   };
 }
 
-function withShape(dataSet: DataSet, shape: ImageShape): DataSet {
+export function withShape(dataSet: DataSet, shape: ImageShape): DataSet {
   dataSet.setNumber(tags.SamplesPerPixel, shape.samplesPerPixel);
   dataSet.setString(tags.PhotometricInterpretation, shape.photometricInterpretation);
   dataSet.setNumber(tags.BitsAllocated, shape.bitsAllocated);

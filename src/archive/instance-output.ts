@@ -7,7 +7,9 @@
 import { ArchiveError } from '../base/index.ts';
 import type { FoundInstance, ObjectRow } from '../catalog/index.ts';
 import { DataSetReader, isPlainTranscoding, type PixelPool, streamDataSet, transferSyntaxOf } from '../dicom/index.ts';
+import type { ReadStored } from './frame-runs.ts';
 import { decodeInstance, isDecodable } from './instance-decode.ts';
+import { encodeInstance, isEncodable } from './instance-encode.ts';
 
 export type InstanceOutput = {
   readonly syntax: string;
@@ -19,15 +21,18 @@ export type InstanceOutput = {
 /** What compressed pixels are decoded into: the three that every other archive takes. */
 const uncompressed: ReadonlySet<string> = new Set(['1.2.840.10008.1.2.1', '1.2.840.10008.1.2', '1.2.840.10008.1.2.2']);
 
-export type ReadStored = (from: number, to: number) => AsyncIterable<Uint8Array>;
-
 /** The syntax in which an instance would leave, the first of `takes` that it can leave in; undefined when there is none. */
 export function syntaxFor(instance: Pick<FoundInstance, 'syntaxUid'>, takes: readonly string[]): string | undefined {
   if (takes.includes(instance.syntaxUid)) return instance.syntaxUid;
   const stored = transferSyntaxOf(instance.syntaxUid);
   const plain = takes.find((syntax) => isPlainTranscoding(stored, transferSyntaxOf(syntax)));
-  if (plain !== undefined || !stored.encapsulated || !isDecodable(instance.syntaxUid)) return plain;
-  return takes.find((syntax) => uncompressed.has(syntax));
+  if (plain !== undefined) return plain;
+  const decoded = stored.encapsulated && isDecodable(instance.syntaxUid);
+  // Pixels are compressed anew only for who takes them in no other way.
+  return (
+    (decoded ? takes.find((syntax) => uncompressed.has(syntax)) : undefined) ??
+    takes.find((syntax) => isEncodable(instance.syntaxUid, syntax))
+  );
 }
 
 /** DICOM_UNSUPPORTED when it can leave in none of the syntaxes. */
@@ -48,6 +53,10 @@ export async function outputInstance(
   const reader = new DataSetReader({ syntax: transferSyntaxOf(instance.syntaxUid) });
   for await (const piece of read(0, row.sizeBytes)) reader.push(piece);
   const dataSet = reader.finish();
+  if (isEncodable(instance.syntaxUid, syntax)) {
+    const pieces = await encodeInstance(dataSet, instance.syntaxUid, syntax, parts);
+    return { syntax, sizeBytes: undefined, pieces };
+  }
   if (transferSyntaxOf(instance.syntaxUid).encapsulated) {
     const pieces = await decodeInstance(dataSet, instance.syntaxUid, syntax, parts);
     return { syntax, sizeBytes: undefined, pieces };

@@ -14,6 +14,7 @@ export type { FileMeta, FileMetaFields } from './data/file-meta.ts';
 export { encodeFileMeta } from './data/file-meta.ts';
 export type { JsonReadOptions } from './data/json-reader.ts';
 export { dataSetOfJson } from './data/json-reader.ts';
+export { xmlOfDicomJson } from './data/json-to-xml.ts';
 export type { JsonOptions } from './data/json-writer.ts';
 export { JsonWriter, jsonOfDataSet } from './data/json-writer.ts';
 export type { Match, MatchKey, MatchOptions, RangeMatch, RangeVr } from './data/matching.ts';

@@ -2,12 +2,12 @@
 //
 // Invariants: a value is read where it lies and not held; encapsulated pixel data is given frame by frame.
 
-import { ArchiveError, type Random, viewOf } from '../../base/index.ts';
+import { ArchiveError, viewOf } from '../../base/index.ts';
 import { tags } from '../../dicom/index.ts';
 import { answeredUnchanged, sendBytes, weakTagHeaders } from './conditional.ts';
 import type { Exchange } from './exchange.ts';
 import { findInstance, stampOf } from './found-instances.ts';
-import { sendFrames } from './frames-service.ts';
+import { type FrameParts, sendFrames } from './frames-service.ts';
 import { HttpProblem } from './http-problem.ts';
 import { type LittleEndianSource, littleEndianSource } from './little-endian-source.ts';
 import { type MediaRange, partTypeOf, takesType } from './media-type.ts';
@@ -23,15 +23,15 @@ type Value = { readonly sizeBytes: number; readonly read: (from: number, to: num
 export async function answerBulkData(
   exchange: Exchange,
   place: Place,
-  asked: { readonly path: readonly number[]; readonly random: Random },
+  asked: FrameParts & { readonly path: readonly number[] },
 ): Promise<void> {
   const { request, reply, archive, accepts } = exchange;
-  const { path, random } = asked;
+  const { path, random, pool } = asked;
   const instance = await findInstance(exchange, place);
   const source = await littleEndianSource(archive, instance);
   const isPixels = path.length === 1 && pixelTags.has(path[0] as number);
   if (isPixels && source.pixelsOffset !== undefined && source.syntax.encapsulated)
-    return sendFrames(exchange, instance, { frames: undefined, random });
+    return sendFrames(exchange, instance, { frames: undefined, random, pool, storedFirst: true });
   const isSingle = givenAlone(accepts, request.headers.range !== undefined);
   const stamp = stampOf([instance], `bulk ${path.join('/')} ${isSingle}`);
   if (answeredUnchanged(request, reply, stamp)) return;

@@ -16,6 +16,7 @@ import { ClientGone, HttpProblem, isFault, problemAnswer } from './http-problem.
 import { parseAccept } from './media-type.ts';
 import { MetadataCache } from './metadata-cache.ts';
 import { answerMetadata } from './metadata-service.ts';
+import { modelFormFor } from './model-forms.ts';
 import { answerPictures } from './picture-service.ts';
 import { answerReject } from './reject-service.ts';
 import { Reply } from './reply.ts';
@@ -24,6 +25,7 @@ import { type Place, parseRoute, type Route } from './routes.ts';
 import { answerSearch } from './search-service.ts';
 import { answerStore } from './store-service.ts';
 import { answerUri } from './uri-service.ts';
+import { answerXmlMetadata } from './xml-metadata.ts';
 
 export type DicomWebOptions = {
   /** The archive now; throws BUSY while it is being made again. */
@@ -145,22 +147,25 @@ async function answerRoute(exchange: Exchange, route: Route, options: DicomWebOp
     throw new HttpProblem(405, 'this is not done to such a resource', {
       allow: storesTo === undefined ? 'GET, HEAD' : 'GET, HEAD, POST',
     });
+  const parts = { pool: kept.pool, random: options.random };
   switch (route.kind) {
     case 'search':
-      return answerSearch(exchange, route, { answersMax: options.answersMax });
+      return answerSearch(exchange, route, { answersMax: options.answersMax, random: options.random });
     case 'retrieve':
       return answerRetrieve(exchange, route.place, options);
     case 'metadata':
-      return answerMetadata(exchange, route.place, kept.cache);
+      return modelFormFor(exchange.accepts).kind === 'xml'
+        ? answerXmlMetadata(exchange, route.place, options.random)
+        : answerMetadata(exchange, route.place, kept.cache);
     case 'frames':
-      return answerFrames(exchange, route.place, { frames: route.frames, random: options.random });
+      return answerFrames(exchange, route.place, { frames: route.frames, ...parts });
     case 'bulkdata':
-      return answerBulkData(exchange, route.place, { path: route.path, random: options.random });
+      return answerBulkData(exchange, route.place, { path: route.path, ...parts });
     case 'uri':
-      return answerUri(exchange, { pool: kept.pool, random: options.random });
+      return answerUri(exchange, parts);
     case 'rendered':
     case 'thumbnail':
-      return answerPictures(exchange, route, { pool: kept.pool, random: options.random });
+      return answerPictures(exchange, route, parts);
   }
 }
 

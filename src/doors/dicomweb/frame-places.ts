@@ -1,11 +1,12 @@
 // Where the frames of an instance lie in its data set.
 //
-// Invariants: native frames are counted from the shape alone; encapsulated ones from an offset table where there is one, and from the fragments themselves where
-// there is none, which means reading the data set through. Where fragments cannot be told apart into frames, nobody guesses (DICOM_UNSUPPORTED).
+// Invariants: native frames are counted from the shape alone; encapsulated ones from an offset table where there is one, and from the fragments themselves and the marks
+// of their streams where there is none, which means reading the data set through. Where fragments cannot be told apart into frames, nobody guesses (DICOM_UNSUPPORTED).
 // Left out on purpose: what is in a frame.
 
+import { runsOfFrames } from '../../archive/index.ts';
 import { ArchiveError, viewOf } from '../../base/index.ts';
-import { type DataSet, DataSetReader, type TransferSyntax, tags } from '../../dicom/index.ts';
+import { type DataSet, DataSetReader, FragmentsElement, type TransferSyntax, tags } from '../../dicom/index.ts';
 
 /** Runs of bytes of the data set that are one frame together, in order. */
 export type FramePlace = readonly { readonly from: number; readonly to: number }[];
@@ -122,17 +123,20 @@ async function fromFragments(
 ): Promise<readonly FramePlace[]> {
   const reader = new DataSetReader({ syntax });
   for await (const piece of read(0, sizeBytes)) reader.push(piece);
-  reader.finish();
-  const fragments = reader.pixels?.fragments;
-  if (fragments === undefined || fragments.count === 0) throw malformed();
-  const place = (index: number): { from: number; to: number } => {
-    const from = fragments.offsetAt(index);
-    return { from, to: from + fragments.sizeAt(index) };
-  };
-  if (count === 1 || syntax.video) return frames.map(() => Array.from({ length: fragments.count }, (_, k) => place(k)));
-  if (fragments.count !== count)
-    throw new ArchiveError('DICOM_UNSUPPORTED', 'the instance does not say which fragments are which frame');
-  return frames.map((frame) => [place(frame - 1)]);
+  const dataSet = reader.finish();
+  const pixels = dataSet.element(tags.PixelData);
+  if (!(pixels instanceof FragmentsElement) || pixels.fragments.count === 0) throw malformed();
+  const { fragments } = pixels;
+  // A video is one stream, whatever its frames.
+  if (count === 1 || syntax.video) {
+    const whole = Array.from({ length: fragments.count }, (_, index) => {
+      const from = fragments.offsetAt(index);
+      return { from, to: from + fragments.sizeAt(index) };
+    });
+    return frames.map(() => whole);
+  }
+  const runs = await runsOfFrames(dataSet, pixels, read);
+  return frames.map((frame) => runs[frame - 1] ?? []);
 }
 
 async function gather(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

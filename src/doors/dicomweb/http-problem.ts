@@ -35,7 +35,8 @@ const statuses = {
   DATABASE_FAILED: 503,
   CATALOG_AHEAD: 500,
   CLOCK_AHEAD: 503,
-  DICOM_MALFORMED: 400,
+  // Of what is stored: what comes is told instance by instance.
+  DICOM_MALFORMED: 406,
   DICOM_UNSUPPORTED: 406,
   DICOM_PROTOCOL: 502,
   DICOM_UNREACHABLE: 502,

@@ -4,20 +4,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import { createGzip, gzip } from 'node:zlib';
-import { HttpProblem } from './http-problem.ts';
-import { type MediaRange, takesType } from './media-type.ts';
 import type { Reply } from './reply.ts';
-
-const jsonTypes = ['application/dicom+json', 'application/json'];
-
-/** The JSON type that is taken; 406 when none is. */
-export function jsonTypeFor(accepts: readonly MediaRange[]): string {
-  for (const { type } of accepts) {
-    const found = jsonTypes.find((each) => takesType(type, each));
-    if (found !== undefined) return found;
-  }
-  throw new HttpProblem(406, `this is given as ${jsonTypes.join(' or ')}`);
-}
 
 export function takesGzip(request: IncomingMessage): boolean {
   const header = request.headers['accept-encoding'];

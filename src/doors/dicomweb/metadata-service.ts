@@ -4,12 +4,13 @@
 // line say where they can be fetched. Where a series' headers come from is one function (`seriesMetadata`), so that another source can take its place.
 
 import type { Archive } from '../../archive/index.ts';
-import { JsonWriter } from '../../dicom/index.ts';
+import { JsonWriter, transferSyntaxOf } from '../../dicom/index.ts';
 import { answeredUnchanged, weakTagHeaders } from './conditional.ts';
 import { type Exchange, type Instance, urlOf } from './exchange.ts';
 import { findInstances, stampOf } from './found-instances.ts';
-import { again, gzipBytesMin, gzipPieces, gzipped, jsonTypeFor, takesGzip } from './json-reply.ts';
+import { again, gzipBytesMin, gzipPieces, gzipped, takesGzip } from './json-reply.ts';
 import { MetadataCache, type SeriesMetadata } from './metadata-cache.ts';
+import { jsonTypeFor } from './model-forms.ts';
 import type { Place } from './routes.ts';
 
 /** Headers that are being read at once. */
@@ -124,7 +125,8 @@ const openBracket = Buffer.from('[');
 const closeBracket = Buffer.from(']');
 const pixelDataTag = '7FE00010';
 
-async function headerJson(archive: Archive, instance: Instance, base: string): Promise<Uint8Array> {
+/** One header as a JSON object. */
+export async function headerJson(archive: Archive, instance: Instance, base: string): Promise<Uint8Array> {
   const header = await archive.instances.header(instance);
   const place = { study: instance.studyUid, series: instance.seriesUid, instance: instance.instanceUid };
   const bulk = `${urlOf(base, place)}/bulkdata/`;
@@ -133,7 +135,8 @@ async function headerJson(archive: Archive, instance: Instance, base: string): P
   if (instance.headBytes >= instance.sizeBytes) return writer.take();
   // The header ends where pixels begin, so they are the last attribute.
   const json = writer.take();
-  const pixels = `"${pixelDataTag}":{"vr":"OW","BulkDataURI":${JSON.stringify(`${bulk}${pixelDataTag}`)}}}`;
+  const vr = transferSyntaxOf(instance.syntaxUid).encapsulated ? 'OB' : 'OW';
+  const pixels = `"${pixelDataTag}":{"vr":"${vr}","BulkDataURI":${JSON.stringify(`${bulk}${pixelDataTag}`)}}}`;
   return Buffer.concat([json.subarray(0, -1), Buffer.from(json.byteLength > 2 ? `,${pixels}` : pixels)]);
 }
 

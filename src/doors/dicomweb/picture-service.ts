@@ -9,7 +9,8 @@ import { checkShape, type Picture, type PictureFormat, type PixelPool, type View
 import { answeredUnchanged, sendBytes, weakTagHeaders } from './conditional.ts';
 import type { Exchange, Instance } from './exchange.ts';
 import { findInstances, stampOf } from './found-instances.ts';
-import { framesOf } from './frames-service.ts';
+import { framesOf } from './frame-source.ts';
+import { codedBytesOf } from './frame-transcode.ts';
 import { HttpProblem } from './http-problem.ts';
 import { littleEndianSource } from './little-endian-source.ts';
 import { type MediaRange, partTypeOf, takesType } from './media-type.ts';
@@ -17,8 +18,6 @@ import { MultipartWriter } from './multipart-writer.ts';
 import { imageShapeOf, shownFactsOf } from './picture-facts.ts';
 import type { Place } from './routes.ts';
 
-/** A coded frame that is drawn. */
-export const codedBytesMax = 256 * 1024 * 1024;
 /** Pictures of one answer. */
 export const picturesMax = 100;
 const qualityDefault = 90;
@@ -102,14 +101,7 @@ async function* drawn(
   const shape = imageShapeOf(header);
   checkShape(shape);
   for (const [index, place] of places.entries()) {
-    if (place.sizeBytes > codedBytesMax)
-      throw new ArchiveError(
-        'LIMIT_EXCEEDED',
-        `codedBytesMax: a frame of more than ${codedBytesMax} bytes is not drawn`,
-      );
-    const pieces: Uint8Array[] = [];
-    for await (const piece of place.read(0, place.sizeBytes)) pieces.push(piece);
-    const frame = { syntax: source.syntax.uid, shape, bytes: new Uint8Array(Buffer.concat(pieces)) };
+    const frame = { syntax: source.syntax.uid, shape, bytes: await codedBytesOf(place) };
     const facts = shownFactsOf(header, what.frames[index] ?? 1, what.shown.window);
     const picture =
       what.kind === 'thumbnail'

@@ -4,6 +4,7 @@
 // syntax that was not hoped for is worth more than none; a syntax that was named and cannot be is a refusal (406) and never another one.
 
 import { syntaxFor } from '../../archive/index.ts';
+import { transferSyntaxOf } from '../../dicom/index.ts';
 import type { Instance } from './exchange.ts';
 import { HttpProblem } from './http-problem.ts';
 import { type MediaRange, partTypeOf, takesType } from './media-type.ts';
@@ -42,11 +43,16 @@ export function takesOf(instance: Instance, { syntaxes }: Wanted): readonly stri
   const takes: string[] = [];
   for (const syntax of syntaxes) {
     if (syntax === '*') takes.push(instance.syntaxUid);
-    else if (syntax !== undefined) takes.push(syntax);
+    else if (syntax !== undefined) takes.push(syntax, ...withoutPixels(instance, syntax));
     else
       takes.push(syntaxFor(instance, [explicitLittleEndian]) === undefined ? instance.syntaxUid : explicitLittleEndian);
   }
   return takes;
+}
+
+/** What has no pixels says the same in every explicit syntax: it leaves in the plain one where a compressed one is asked for. */
+function withoutPixels({ headBytes, sizeBytes }: Instance, syntax: string): readonly string[] {
+  return headBytes >= sizeBytes && transferSyntaxOf(syntax).encapsulated ? [explicitLittleEndian] : [];
 }
 
 /** 406 when one of them cannot leave in anything that is taken. */

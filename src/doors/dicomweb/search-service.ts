@@ -4,10 +4,12 @@
 // of the level above; a cut by this server's own limit is told (Warning 299) and never silent.
 
 import type { Answer, Query } from '../../archive/index.ts';
+import type { Random } from '../../base/index.ts';
 import { type Tag, tags } from '../../dicom/index.ts';
 import { AnswerWriter, answeredOf, moreOf } from './answer-json.ts';
 import type { Exchange } from './exchange.ts';
-import { jsonTypeFor, sendJson } from './json-reply.ts';
+import { sendJson } from './json-reply.ts';
+import { modelFormFor, sendXmlParts } from './model-forms.ts';
 import type { Level, Place } from './routes.ts';
 import { levelsOf, readSearchParams } from './search-params.ts';
 
@@ -23,19 +25,20 @@ const aboveInstance = new Set<Tag>([
 ]);
 const namesOfInstance = new Set<Tag>(answeredOf.instance);
 
-export type SearchLimits = {
+export type SearchParts = {
   /** Answers to one search; without it, all there are. */
   readonly answersMax: number | undefined;
+  readonly random: Random;
 };
 
 export async function answerSearch(
   exchange: Exchange,
   search: { readonly level: Level; readonly place: Place },
-  { answersMax }: SearchLimits,
+  { answersMax, random }: SearchParts,
 ): Promise<void> {
-  const { archive, tenant, params, accepts, base } = exchange;
+  const { archive, tenant, params, accepts, base, reply } = exchange;
   const { level, place } = search;
-  const type = jsonTypeFor(accepts);
+  const { kind, type } = modelFormFor(accepts);
   const asked = readSearchParams(params, place);
   const levels = levelsOf(level, place);
   const answered = levels.flatMap((each) => [...answeredOf[each], ...(asked.everything ? moreOf[each] : [])]);
@@ -59,7 +62,9 @@ export async function answerSearch(
   }
   const writer = new AnswerWriter({ level, answered, base });
   const upper = level === 'instance' ? new UpperAnswers(exchange, answered) : undefined;
-  await sendJson(exchange, headers, texts(archive.studies.answers(query), writer, upper));
+  const found = written(archive.studies.answers(query), writer, upper);
+  if (kind === 'xml') await sendXmlParts(reply, random, headers, found);
+  else await sendJson(exchange, headers, inArray(found));
 }
 
 async function isMore({ archive }: Exchange, query: Query): Promise<boolean> {
@@ -67,14 +72,18 @@ async function isMore({ archive }: Exchange, query: Query): Promise<boolean> {
   return false;
 }
 
-async function* texts(
+async function* written(
   answers: AsyncIterable<Answer>,
   writer: AnswerWriter,
   upper: UpperAnswers | undefined,
 ): AsyncGenerator<string> {
+  for await (const answer of answers) yield writer.write(answer, await upper?.of(answer));
+}
+
+async function* inArray(objects: AsyncIterable<string>): AsyncGenerator<string> {
   let before = '[';
-  for await (const answer of answers) {
-    yield before + writer.write(answer, await upper?.of(answer));
+  for await (const object of objects) {
+    yield before + object;
     before = ',';
   }
   yield before === '[' ? '[]' : ']';

@@ -4,12 +4,13 @@
 // are being read, a bounded number at once; a body that breaks off stores what was whole and says that the rest failed.
 
 import { ArchiveError } from '../../base/index.ts';
+import { xmlOfDicomJson } from '../../dicom/index.ts';
 import { BodyReader } from './body-reader.ts';
 import type { Exchange } from './exchange.ts';
 import { ClientGone, HttpProblem } from './http-problem.ts';
 import { openFile } from './incoming-file.ts';
-import { jsonTypeFor } from './json-reply.ts';
 import { type MediaType, parseMediaType } from './media-type.ts';
+import { modelFormFor } from './model-forms.ts';
 import { boundaryForm, MultipartReader, type PieceSource, wholeBody } from './multipart-reader.ts';
 import type { Place } from './routes.ts';
 import { failureOf, type StoreOutcome, storeAnswer } from './store-answer.ts';
@@ -22,12 +23,13 @@ export const partsMax = 100_000;
 
 export async function answerStore(exchange: Exchange, place: Place, onFault: (error: unknown) => void): Promise<void> {
   const { request, reply, accepts, role } = exchange;
-  const type = jsonTypeFor(accepts);
+  const { kind, type } = modelFormFor(accepts);
   if (role !== 'admin') throw new ArchiveError('ACCESS_DENIED', 'this login may read and not store');
   const body = new BodyReader(request);
   try {
     const { status, json } = await storeAll(exchange, place, body, onFault);
-    reply.send(status, { 'content-type': type, 'cache-control': 'no-store' }, json);
+    const text = kind === 'xml' ? xmlOfDicomJson(JSON.parse(json) as object) : json;
+    reply.send(status, { 'content-type': type, 'cache-control': 'no-store' }, text);
   } finally {
     body.abandon();
   }
