@@ -4,6 +4,7 @@
 // code is known; what the start has to say goes to standard error.
 
 import { assert } from '../base/index.ts';
+import { asOperator } from './as-operator.ts';
 import type { Command, Flags, RebuildReport } from './command.ts';
 import { type Running, type StartOptions, start } from './running.ts';
 import type { Settings } from './settings.ts';
@@ -43,7 +44,7 @@ export async function runHere({ command, args, flags, secret, settings, terminal
       json: flags['json'] === true,
       secret,
       settings,
-      running: open,
+      running: async (more) => asOperator(await open(more)),
       rebuild: async (options) => {
         if (running !== undefined) await close();
         return rebuildReport(await open({ rebuild: options }));

@@ -9,7 +9,7 @@ import {
   Accounts,
   ApplicationEntities,
   Applier,
-  Archive,
+  type Archive,
   archiveMigrations,
   Commitments,
   Forwarding,
@@ -21,6 +21,7 @@ import {
   readNote,
   type StartNotes,
   Studies,
+  WholeArchive,
   writeKeyring,
   writeNote,
 } from '../archive/index.ts';
@@ -215,7 +216,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     throw new ArchiveError('PACK_CORRUPT', `none of the packs can be read: ${notes.unreadable[0] ?? ''}`);
   }
   old?.letGo();
-  const archiveFacade = new Archive({
+  const archiveFacade = new WholeArchive({
     id: archive,
     vault,
     catalog,
@@ -229,6 +230,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     steps: new ProcedureSteps({ catalog, accounts }),
     accounts,
     keys,
+    teller: { checkRoom: () => undefined, note: () => undefined, say: async () => undefined },
     clock,
     copies: settings.copies,
     startedMs: clock.monotonicMs(),

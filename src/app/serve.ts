@@ -9,6 +9,7 @@ import { ArchiveError, systemClock, systemRandom, toArchiveError } from '../base
 import { type ConsoleDoor, openConsole } from '../doors/console/index.ts';
 import { type DicomWebDoor, openDicomWeb } from '../doors/dicomweb/index.ts';
 import { type DimseDoor, openDimse } from '../doors/dimse/index.ts';
+import { asOperator } from './as-operator.ts';
 import { type Command, type CommandRun, defineCommand } from './command.ts';
 import { ControlServer } from './control-server.ts';
 import { readDicomTls } from './dicom-tls.ts';
@@ -145,7 +146,7 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
     control = await ControlServer.listen({
       settings,
       commands,
-      running: async () => served.running,
+      running: async () => asOperator(served.running),
       rebuild: (options) => served.rebuild(options),
       onFault: (error) => fault('command', error),
     });

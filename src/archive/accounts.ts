@@ -15,16 +15,14 @@ import {
   type Random,
   sha256,
   systemTenant,
+  tenantId,
   utf8Bytes,
 } from '../base/index.ts';
 import type { Catalog, JsonObject, TokenRow, UserRow } from '../catalog/index.ts';
 import { encodeSiteRow, recordKind } from '../format/index.ts';
 import type { Vault } from '../vault/index.ts';
-
-export type Role = 'admin' | 'reader';
-export const roles: readonly Role[] = ['admin', 'reader'];
-
-export type Caller = { readonly user: string; readonly tenant: number; readonly role: string };
+import { ofAccount, type Principal, type Whence } from './principal.ts';
+import { type Role, rightsOfRole, roles } from './rights.ts';
 
 export type SiteWrite = { readonly table: string; readonly key: string; readonly row: JsonObject | null };
 
@@ -45,7 +43,7 @@ export class Accounts {
   readonly #random: Random;
   #checking = 0;
   /** Logins that were found good a moment ago, by the digest of what was presented: a tool that asks with every request is not made to wait. */
-  readonly #recent = new Map<string, { readonly caller: Caller; readonly untilMs: number }>();
+  readonly #recent = new Map<string, { readonly caller: Principal; readonly untilMs: number }>();
 
   constructor(parts: { vault: Vault; catalog: Catalog; clock: Clock; random: Random }) {
     this.#vault = parts.vault;
@@ -71,6 +69,13 @@ export class Accounts {
 
   users(): Promise<{ key: string; row: UserRow }[]> {
     return this.#catalog.site.users.list();
+  }
+
+  /** Makes the first user, once. FILE_EXISTS when there is one. */
+  async setUp(user: { name: string; password: string }): Promise<void> {
+    if (await this.hasUsers())
+      throw new ArchiveError('FILE_EXISTS', 'the first user was made already', { hint: 'log in as that user' });
+    await this.setUser({ ...user, role: 'admin', fresh: true });
   }
 
   /** Makes a user, or gives one another password. ARGUMENT_INVALID; FILE_EXISTS with `fresh` when there is one. */
@@ -131,16 +136,18 @@ export class Accounts {
   }
 
   /** Who a header `Authorization` speaks for; undefined: nobody. BUSY when too many passwords are being checked. */
-  async callerOf(header: string | undefined): Promise<Caller | undefined> {
+  async callerOf(header: string | undefined, from: Whence): Promise<Principal | undefined> {
     const match = /^(Bearer|Basic) +([A-Za-z0-9+/=_.~-]{1,4096})$/i.exec(header ?? '');
     if (match === null) return undefined;
     const presented = match[2] ?? '';
-    const cacheKey = hexOf(sha256(utf8Bytes(header ?? '')));
+    const cacheKey = hexOf(sha256(utf8Bytes(JSON.stringify([header ?? '', from.address ?? '', from.door]))));
     const nowMs = this.#clock.monotonicMs();
     const recent = this.#recent.get(cacheKey);
     if (recent !== undefined && recent.untilMs > nowMs) return recent.caller;
     const caller =
-      match[1]?.toLowerCase() === 'bearer' ? await this.#ofToken(presented) : await this.#ofPassword(presented);
+      match[1]?.toLowerCase() === 'bearer'
+        ? await this.#ofToken(presented, from)
+        : await this.#ofPassword(presented, from);
     if (caller !== undefined) {
       if (this.#recent.size >= 1000) this.#recent.clear();
       this.#recent.set(cacheKey, { caller, untilMs: nowMs + 60_000 });
@@ -148,24 +155,26 @@ export class Accounts {
     return caller;
   }
 
-  async #ofToken(text: string): Promise<Caller | undefined> {
+  async #ofToken(text: string, from: Whence): Promise<Principal | undefined> {
     const row = await this.#catalog.site.tokens.get(tokenKey(text));
     if (row === undefined || (row.expiresMs !== undefined && row.expiresMs <= this.#clock.nowMs())) return undefined;
     const user = await this.#catalog.site.users.get(row.user);
     if (user === undefined || user.disabled) return undefined;
-    return { user: row.user, tenant: user.tenant, role: row.role };
+    // A token never has more than its user.
+    const rights = rightsOfRole(checkedRole(row.role)) & rightsOfRole(checkedRole(user.role));
+    return ofAccount({ kind: 'token', name: row.user, token: row.name, rights, ...tenantOf(user), ...from });
   }
 
-  async #ofPassword(encoded: string): Promise<Caller | undefined> {
+  async #ofPassword(encoded: string, from: Whence): Promise<Principal | undefined> {
     const text = Buffer.from(encoded, 'base64').toString('utf8');
     const cut = text.indexOf(':');
     if (cut < 0) return undefined;
     const [name, password] = [text.slice(0, cut), text.slice(cut + 1)];
     const user = nameForm.test(name) ? await this.#catalog.site.users.get(name) : undefined;
     const good = await this.#matches(password.slice(0, passwordCharsMax), user?.passwordHash ?? decoyHash);
-    return good && user !== undefined && !user.disabled
-      ? { user: name, tenant: user.tenant, role: user.role }
-      : undefined;
+    if (!good || user === undefined || user.disabled) return undefined;
+    const rights = rightsOfRole(checkedRole(user.role));
+    return ofAccount({ kind: 'user', name, token: undefined, rights, ...tenantOf(user), ...from });
   }
 
   async #hash(password: string): Promise<string> {
@@ -221,6 +230,10 @@ function derive(password: string, salt: Uint8Array): Promise<Uint8Array> {
       },
     );
   });
+}
+
+function tenantOf({ tenant }: UserRow): Pick<Principal, 'tenant' | 'tenants'> {
+  return { tenant: tenantId(tenant), tenants: new Set([tenantId(tenant)]) };
 }
 
 function tokenKey(text: string): string {

@@ -9,9 +9,7 @@ import { ArchiveError, type Clock, defaultTenant, type TenantId, tenantId } from
 import type { Catalog, JsonObject, JsonValue, SiteTable } from '../catalog/index.ts';
 import type { Sql } from '../sql/index.ts';
 import type { Accounts } from './accounts.ts';
-
-export const entityRights = ['echo', 'store', 'find', 'retrieve', 'commit', 'report'] as const;
-export type EntityRight = (typeof entityRights)[number];
+import { type EntityRight, entityRights } from './rights.ts';
 
 export type ApplicationEntity = {
   readonly title: string;

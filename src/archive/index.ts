@@ -5,10 +5,10 @@
 // always are. Errors are those of the vault, DATABASE_FAILED, NOT_FOUND and ARGUMENT_INVALID, and name no object.
 // `project` is versioned: `projectVersion`.
 
-export type { Caller, Role, SiteWrite } from './accounts.ts';
-export { Accounts, checkUser, roles } from './accounts.ts';
-export type { Admission, ApplicationEntity, EntityRight, Refusal, RefusalReason } from './application-entities.ts';
-export { ApplicationEntities, entityRights, plainEntity } from './application-entities.ts';
+export type { SiteWrite } from './accounts.ts';
+export { Accounts, checkUser } from './accounts.ts';
+export type { Admission, ApplicationEntity, Refusal, RefusalReason } from './application-entities.ts';
+export { ApplicationEntities, plainEntity } from './application-entities.ts';
 export type { PassedOver } from './applier.ts';
 export { Applier } from './applier.ts';
 export type {
@@ -22,13 +22,15 @@ export type {
   SweepReport,
   Whereabouts,
 } from './archive.ts';
-export { Archive } from './archive.ts';
 export type { Commitment, CommitmentItem, JudgedItem, Verdict } from './commitments.ts';
 export { Commitments, commitmentItemsMax } from './commitments.ts';
 export type { Forward, Holding } from './forward-rows.ts';
 export type { ForwardRule } from './forward-rules.ts';
 export { hoursOf, quietSecondsDefault } from './forward-rules.ts';
 export { Forwarding } from './forwarding.ts';
+export type { ArchiveGate, CallTeller, GuardedArchive as Archive } from './guard.ts';
+export { guardArchive, WholeArchive } from './guard.ts';
+export { guardRows } from './guard-rows.ts';
 export { runsOfFrames } from './frame-runs.ts';
 export { isDecodable } from './instance-decode.ts';
 export { isEncodable } from './instance-encode.ts';
@@ -42,12 +44,26 @@ export type { ObjectName, PutOptions, PutResult, ReadRange } from './objects.ts'
 export { checkName, ingestHints, keyBytesMax, Objects } from './objects.ts';
 export type { PerformedSeries, ProcedureStep, StepState } from './procedure-steps.ts';
 export { ProcedureSteps, stepSeriesMax, stepStates } from './procedure-steps.ts';
+export type { Principal } from './principal.ts';
+export { background, ofEntity, operator, visitor } from './principal.ts';
 export type { Fact } from './project.ts';
 export { familyOf, project, projectVersion } from './project.ts';
 export type { Query, QueryKey } from './query.ts';
 export type { Answer } from './query-answers.ts';
 export type { Outgoing, SentInstance } from './read-ahead.ts';
 export { readAhead } from './read-ahead.ts';
+export type { Action, EntityRight, Role } from './rights.ts';
+export {
+  actionNames,
+  actions,
+  entityRights,
+  mayDo,
+  otherRoles,
+  rightsOfRole,
+  rightsPage,
+  roles,
+  userRoles,
+} from './rights.ts';
 export type { FindOptions } from './studies.ts';
 export { Studies } from './studies.ts';
 export type { NoteName } from './tables.ts';

@@ -6,7 +6,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Archive, ArchiveStatus } from '../../archive/index.ts';
+import { type Archive, type ArchiveGate, type ArchiveStatus, visitor } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type Random, sha256, utf8Bytes } from '../../base/index.ts';
 import { errorAnswer } from './http-status.ts';
 import { metricsText } from './metrics.ts';
@@ -15,7 +15,7 @@ import { homePage, type Language, languageOf, policyOf, setupOverPage, setupPage
 
 export type ConsoleOptions = {
   /** The archive now; throws BUSY while it is being made again. */
-  readonly archive: () => Archive;
+  readonly archive: () => ArchiveGate;
   readonly host: string;
   readonly port: number;
   readonly version: string;
@@ -171,7 +171,7 @@ function addRoutes(server: FastifyInstance, options: ConsoleOptions): void {
 function keptStatus(options: ConsoleOptions): () => Promise<ArchiveStatus> {
   let kept: { readonly status: Promise<ArchiveStatus>; readonly untilMs: number } | undefined;
   return () => {
-    const archive = options.archive();
+    const archive = asVisitor(options);
     const nowMs = options.clock.monotonicMs();
     if (kept === undefined || kept.untilMs <= nowMs) {
       kept = { status: archive.status(), untilMs: nowMs + statusKeptMs };
@@ -185,7 +185,13 @@ function keptStatus(options: ConsoleOptions): () => Promise<ArchiveStatus> {
 }
 
 async function isLoggedIn(request: FastifyRequest, options: ConsoleOptions): Promise<boolean> {
-  return (await options.archive().accounts.callerOf(request.headers.authorization)) !== undefined;
+  const from = { door: 'console', address: request.socket.remoteAddress };
+  return (await asVisitor(options, request).accounts.callerOf(request.headers.authorization, from)) !== undefined;
+}
+
+/** The archive for who has not shown who they are. */
+function asVisitor({ archive }: ConsoleOptions, request?: FastifyRequest): Archive {
+  return archive().as(visitor({ door: 'console', address: request?.socket.remoteAddress }));
 }
 
 function refuse(reply: FastifyReply): FastifyReply {
@@ -217,7 +223,7 @@ function sendPage(
 /** The set-up ends with the first user, however that came about. */
 async function secretOf(options: ConsoleOptions): Promise<string | undefined> {
   const secret = options.setupSecret();
-  if (secret === undefined || !(await options.archive().accounts.hasUsers())) return secret;
+  if (secret === undefined || !(await asVisitor(options).accounts.hasUsers())) return secret;
   await options.onSetUp();
   return undefined;
 }
@@ -233,6 +239,6 @@ async function setUp(body: unknown, options: ConsoleOptions): Promise<void> {
     throw new ArchiveError('ACCESS_DENIED', 'the set-up link is another, or was used already', {
       hint: 'use the link that the server printed at its start',
     });
-  await options.archive().accounts.setUser({ name: user, password, role: 'admin', fresh: true });
+  await asVisitor(options).accounts.setUp({ name: user, password });
   await options.onSetUp();
 }

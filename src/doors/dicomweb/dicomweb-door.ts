@@ -5,8 +5,8 @@
 // Left out on purpose: the server (the console's port is shared), and everything that lasts (the archive).
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Archive } from '../../archive/index.ts';
-import { ArchiveError, type Clock, type Random, tenantId } from '../../base/index.ts';
+import { type ArchiveGate, visitor } from '../../archive/index.ts';
+import { ArchiveError, type Clock, type Random } from '../../base/index.ts';
 import { PixelPool } from '../../dicom/index.ts';
 import { answerBulkData } from './bulk-service.ts';
 import { corsOf } from './cors.ts';
@@ -29,7 +29,7 @@ import { answerXmlMetadata } from './xml-metadata.ts';
 
 export type DicomWebOptions = {
   /** The archive now; throws BUSY while it is being made again. */
-  readonly archive: () => Archive;
+  readonly archive: () => ArchiveGate;
   /** Below which path the service lies, such as `/dicom-web`. */
   readonly prefix: string;
   readonly clock: Clock;
@@ -102,8 +102,10 @@ function pathOf(url: string): string {
 }
 
 async function exchangeOf(request: IncomingMessage, reply: Reply, options: DicomWebOptions): Promise<Exchange> {
-  const archive = options.archive();
-  const caller = await archive.accounts.callerOf(request.headers.authorization);
+  const gate = options.archive();
+  const address = request.socket.remoteAddress;
+  const { accounts } = gate.as(visitor({ door: 'dicomweb', address }));
+  const caller = await accounts.callerOf(request.headers.authorization, { door: 'dicomweb', address });
   if (caller === undefined)
     throw new HttpProblem(401, 'not logged in', { 'www-authenticate': 'Basic realm="Stele", charset="UTF-8"' });
   const url = request.url ?? '/';
@@ -112,10 +114,9 @@ async function exchangeOf(request: IncomingMessage, reply: Reply, options: Dicom
   return {
     request,
     reply,
-    archive,
-    tenant: tenantId(caller.tenant),
-    user: caller.user,
-    role: caller.role,
+    archive: gate.as(caller),
+    tenant: caller.tenant,
+    user: caller.name,
     base: `${rootOf(request)}${options.prefix}`,
     params,
     accepts: parseAccept(request.headers.accept, params.get('accept')),

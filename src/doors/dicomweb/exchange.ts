@@ -15,7 +15,6 @@ export type Exchange = {
   readonly archive: Archive;
   readonly tenant: TenantId;
   readonly user: string;
-  readonly role: string;
   /** The service's root as the client sees it, without a slash at its end. */
   readonly base: string;
   readonly params: URLSearchParams;

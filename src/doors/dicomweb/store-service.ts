@@ -22,9 +22,10 @@ const storingMax = 16;
 export const partsMax = 100_000;
 
 export async function answerStore(exchange: Exchange, place: Place, onFault: (error: unknown) => void): Promise<void> {
-  const { request, reply, accepts, role } = exchange;
+  const { request, reply, accepts, archive } = exchange;
   const { kind, type } = modelFormFor(accepts);
-  if (role !== 'admin') throw new ArchiveError('ACCESS_DENIED', 'this login may read and not store');
+  // Before a byte of it is read.
+  archive.demand('study.store');
   const body = new BodyReader(request);
   try {
     const { status, json } = await storeAll(exchange, place, body, onFault);

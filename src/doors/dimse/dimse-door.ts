@@ -4,7 +4,14 @@
 // own; nothing of what a peer sent is in what is told to `onFault`. A stop lets what is being answered end.
 // Left out on purpose: the protocol (dicom's upper layer), and everything that lasts (the archive).
 
-import type { ApplicationEntity, Archive } from '../../archive/index.ts';
+import {
+  type ApplicationEntity,
+  type ArchiveGate,
+  background,
+  ofEntity,
+  type Principal,
+  visitor,
+} from '../../archive/index.ts';
 import type { Clock, TenantId } from '../../base/index.ts';
 import {
   type Association,
@@ -31,7 +38,7 @@ import { answerStore } from './store-service.ts';
 
 export type DimseOptions = {
   /** The archive now; throws BUSY while it is being made again. */
-  readonly archive: () => Archive;
+  readonly archive: () => ArchiveGate;
   readonly host: string;
   readonly port: number;
   /** Our own title, for what we call and answer. */
@@ -52,20 +59,24 @@ export type DimseDoor = {
 };
 
 const stopMsMax = 5000;
+const committing = background('commitments');
+const forwarding = background('forwarding');
+
+type Admitted = { readonly entity: ApplicationEntity; readonly tenant: TenantId; readonly principal: Principal };
 
 /** DATA_LOCKED when the port is taken. */
 export async function openDimse(options: DimseOptions): Promise<DimseDoor> {
-  const admitted = new WeakMap<IncomingRequest, { entity: ApplicationEntity; tenant: TenantId }>();
+  const admitted = new WeakMap<IncomingRequest, Admitted>();
   const { archive, title, tlsClient, clock } = options;
   const reports = new CommitmentReports({
-    archive,
+    archive: () => archive().as(committing),
     title,
     tlsClient,
     clock,
     onFault: (error) => options.onFault('storage commitment', error),
   });
   const sender = new ForwardingSender({
-    archive,
+    archive: () => archive().as(forwarding),
     title,
     tlsClient,
     clock,
@@ -104,17 +115,18 @@ async function decide(
   request: IncomingRequest,
   counts: AssociationCounts,
   options: DimseOptions,
-  admitted: WeakMap<IncomingRequest, { entity: ApplicationEntity; tenant: TenantId }>,
+  admitted: WeakMap<IncomingRequest, Admitted>,
 ): Promise<Decision> {
   const caller = { calling: request.calling, called: request.called, address: request.remoteAddress };
-  const admission = await options.archive().entities.admit(caller, counts.ofCaller);
+  const { entities } = options.archive().as(visitor({ door: 'dimse', address: caller.address }));
+  const admission = await entities.admit(caller, counts.ofCaller);
   if (admission.kind === 'refused') {
     return admission.reason === 'associations-too-many'
       ? { kind: 'reject', result: 'transient', reason: 'localLimit' }
       : { kind: 'reject', result: 'permanent', reason: 'callingAe' };
   }
   const { entity, tenant } = admission;
-  admitted.set(request, { entity, tenant });
+  admitted.set(request, { entity, tenant, principal: ofEntity(entity, { tenant, address: caller.address }) });
   const proposed = request.contexts.map((context) => context.abstractSyntax);
   const refused = new Set(proposed.filter((uid) => isOtherThanStorage(uid) && !servedClasses.has(uid)));
   const negotiated = negotiate(request, {
@@ -136,13 +148,13 @@ function extendedAnswer(asked: { readonly sopClass: string; readonly info: Uint8
 
 async function serve(
   association: Association,
-  who: { entity: ApplicationEntity; tenant: TenantId },
+  { principal, ...who }: Admitted,
   options: DimseOptions,
   reports: CommitmentReports,
 ): Promise<void> {
   for await (const message of association.messages()) {
     const { title, tlsClient, clock } = options;
-    const served: Served = { archive: options.archive(), association, title, tlsClient, clock, ...who };
+    const served: Served = { archive: options.archive().as(principal), association, title, tlsClient, clock, ...who };
     await answer(message, served, options, reports);
   }
 }
