@@ -63,6 +63,13 @@ function seriesDigest(described: Described): string {
   return digestOf([described.seriesAttributes]);
 }
 
-function digestOf(values: readonly Attributes[]): string {
-  return hexOf(sha256(utf8Bytes(JSON.stringify(values)))).slice(0, 32);
+/** Of what an instance says; asked for again when it is remembered. */
+const digests = new WeakMap<Attributes, string>();
+
+function digestOf(values: readonly [Attributes, ...Attributes[]]): string {
+  const known = digests.get(values[0]);
+  if (known !== undefined) return known;
+  const digest = hexOf(sha256(utf8Bytes(JSON.stringify(values)))).slice(0, 32);
+  digests.set(values[0], digest);
+  return digest;
 }

@@ -20,11 +20,18 @@ const nativeSyntaxes: ReadonlySet<string> = new Set([
   '1.2.840.113619.5.2',
 ]);
 
+/** A header up to this, in front of pixels, is stored as it came until it settles: packing it takes as long as all the rest that is done about it. */
+const plainHeadBytesMax = 16 * 1024;
+
 /** How the bytes at an offset are best packed: on arrival `fast`, when settling `best`. */
 export function hintInstance(pixels: InstancePixels, effort: 'fast' | 'best'): (offset: number) => CodecHint {
   const bytes: CodecHint = { kind: 'bytes', effort };
-  const behind = pixelHint(pixels, effort) ?? bytes;
-  return (offset) => (offset < pixels.headBytes ? bytes : behind);
+  const behind = pixelHint(pixels, effort);
+  const isPlain = effort === 'fast' && behind !== undefined;
+  return (offset) => {
+    if (offset >= pixels.headBytes) return behind ?? bytes;
+    return isPlain && pixels.headBytes <= plainHeadBytesMax ? { kind: 'raw' } : bytes;
+  };
 }
 
 function pixelHint({ shape, syntax }: InstancePixels, effort: 'fast' | 'best'): CodecHint | undefined {

@@ -28,8 +28,11 @@ export type SqliteOptions = {
 const cacheBytesDefault = 64 * 1024 * 1024;
 const pageBytes = 4096;
 const busyTimeoutMs = 2000;
-/** 8 MiB of WAL before it is carried over: some 50 ms of disk work at a time, and what a start after a crash reads again. */
-const walPagesMax = 2048;
+/** 32 MiB of WAL before it is carried over: what a start after a crash reads again. Pages that many commits write are carried over once. */
+const walPagesMax = 8192;
+/** Asking how long the WAL is takes longer than a small commit's own work, so it is asked after so many changed rows, or so many commits. */
+const changesBetweenLooks = 256;
+const commitsBetweenLooks = 32;
 /** 256 MiB while a database is filled: much of what is written is written again soon, and each carrying over waits for the disk twice. */
 const fillingWalPagesMax = 65_536;
 
@@ -56,6 +59,7 @@ const rowsTogether = 16;
 
 class SqliteConnection {
   readonly #db: DatabaseSync;
+  #changes = 0;
   readonly #plain: StatementCache<StatementSync>;
   readonly #bigints: StatementCache<StatementSync>;
 
@@ -67,6 +71,16 @@ class SqliteConnection {
       statement.setReadBigInts(true);
       return statement;
     });
+  }
+
+  /** Rows changed so far. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  #counted(changes: number): number {
+    this.#changes += changes;
+    return changes;
   }
 
   all(text: string, values: readonly SqlValue[], integers: SqlIntegers): unknown[] {
@@ -89,7 +103,7 @@ class SqliteConnection {
 
   run(text: string, values: readonly SqlValue[]): number {
     try {
-      return Number(this.#plain.get(text).run(...bound(values)).changes);
+      return this.#counted(Number(this.#plain.get(text).run(...bound(values)).changes));
     } catch (error) {
       throw sqliteError(error, text);
     }
@@ -110,7 +124,7 @@ class SqliteConnection {
       const statement = this.#plain.get(text);
       for (; done < rows.length; done += 1)
         changes += Number(statement.run(...bound(rows[done] as readonly SqlValue[])).changes);
-      return changes;
+      return this.#counted(changes);
     } catch (error) {
       throw sqliteError(error, text);
     }
@@ -121,7 +135,7 @@ class SqliteConnection {
     try {
       const statement = this.#plain.get(text);
       if (statement.columns().length > 0) return { rows: statement.all(...bound(values)), changes: 0 };
-      return { rows: [], changes: Number(statement.run(...bound(values)).changes) };
+      return { rows: [], changes: this.#counted(Number(statement.run(...bound(values)).changes)) };
     } catch (error) {
       throw sqliteError(error, text);
     }
@@ -221,6 +235,8 @@ class SqliteSql implements Sql {
   #builder: QueryBuilder<unknown> | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #walPagesMax = walPagesMax;
+  #commitsUnseen = 0;
+  #changesSeen = 0;
 
   constructor(path: string, writer: SqliteConnection, reader: SqliteConnection) {
     this.#path = path;
@@ -303,6 +319,11 @@ class SqliteSql implements Sql {
    * a failure here is not the commit's, the next one tries again, and `checkpoint` reports it.
    */
   #boundLog(): void {
+    this.#commitsUnseen += 1;
+    const { changes } = this.#writer;
+    if (this.#commitsUnseen < commitsBetweenLooks && changes - this.#changesSeen < changesBetweenLooks) return;
+    this.#commitsUnseen = 0;
+    this.#changesSeen = changes;
     try {
       const { log } = this.#writer.one('PRAGMA wal_checkpoint(NOOP)', [], 'number') as { log: number };
       if (log >= this.#walPagesMax) this.#writer.all('PRAGMA wal_checkpoint(PASSIVE)', [], 'number');
