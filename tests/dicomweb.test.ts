@@ -253,10 +253,12 @@ test('what cannot be stored is told with its reason, beside what was', async () 
   assert.equal(some.status, 202);
   const answer = (await some.json()) as Found;
   assert.equal(answer['00081199']?.Value?.length, 1);
-  assert.equal(valueOf(answer['00081198']?.Value?.[0] as Found, '00081197'), 0xa900, 'another study');
+  assert.equal(valueOf(answer['00081198']?.Value?.[0] as Found, '00081197'), 0x0110, 'another study');
   assert.equal(valueOf(answer['0008119A']?.Value?.[0] as Found, '00081197'), 0xc000, 'no DICOM');
   const none = multipartOf([garbage]);
-  assert.equal((await house.post('/studies', none.type, none.body)).status, 409);
+  assert.equal((await house.post('/studies', none.type, none.body)).status, 400);
+  const away = multipartOf([file(1)]);
+  assert.equal((await house.post(`/studies/${study}7`, away.type, away.body)).status, 409);
   const differs = multipartOf([fileOf(makeInstance({ study: stored, number: 1 }), '1.2.3.4')]);
   const warned = await house.post('/studies', differs.type, differs.body);
   assert.equal(warned.status, 202);

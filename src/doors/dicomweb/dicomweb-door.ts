@@ -23,6 +23,7 @@ import { Reply } from './reply.ts';
 import { answerRetrieve } from './retrieve-service.ts';
 import { type Place, parseRoute, type Route } from './routes.ts';
 import { answerSearch } from './search-service.ts';
+import { answerJsonStore, bringsJson } from './store-json.ts';
 import { answerStore } from './store-service.ts';
 import { answerUri } from './uri-service.ts';
 import { answerXmlMetadata } from './xml-metadata.ts';
@@ -141,8 +142,10 @@ function rootOf({ headers, socket }: IncomingMessage): string {
 async function answerRoute(exchange: Exchange, route: Route, options: DicomWebOptions, kept: Kept): Promise<void> {
   const { method = 'GET' } = exchange.request;
   const storesTo = storePlaceOf(route);
-  if (method === 'POST' && storesTo !== undefined)
-    return answerStore(exchange, storesTo, (error) => options.onFault('dicomweb store', error));
+  if (method === 'POST' && storesTo !== undefined) {
+    const store = bringsJson(exchange.request.headers['content-type']) ? answerJsonStore : answerStore;
+    return store(exchange, storesTo, (error) => options.onFault('dicomweb store', error));
+  }
   if (method === 'DELETE' && route.kind === 'retrieve') return answerReject(exchange, route.place);
   if (method !== 'GET' && method !== 'HEAD')
     throw new HttpProblem(405, 'this is not done to such a resource', {

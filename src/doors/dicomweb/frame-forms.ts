@@ -35,6 +35,17 @@ const madeFor: readonly (readonly [string, string])[] = [
   ['image/jphc', `${root}.4.201`],
   ['image/dicom-rle', `${root}.5`],
 ];
+/** The same of types that nobody makes here. */
+const onlyStored: typeof madeFor = [
+  ['image/jpx', `${root}.4.92`],
+  ['video/mpeg', `${root}.4.100`],
+  ['video/mp4', `${root}.4.102`],
+];
+
+/** What coded pixels of a type are in where nothing is said. */
+export function syntaxOfMediaType(type: string): string | undefined {
+  return [...madeFor, ...onlyStored].find(([each]) => each === type)?.[1];
+}
 
 export function mediaTypeOf(syntax: Pick<TransferSyntax, 'uid' | 'encapsulated'>): string {
   return syntax.encapsulated ? mediaTypeOfUid(syntax.uid) : bytesType;

@@ -25,6 +25,12 @@ export function modelFormFor(accepts: readonly MediaRange[]): ModelForm {
   throw new HttpProblem(406, `this is given as ${jsonTypes.join(', ')} or multipart/related; type="${xmlType}"`);
 }
 
+/** One object of the JSON model, in the form that is taken. */
+export function sendModel(reply: Reply, { kind, type }: ModelForm, status: number, json: string): void {
+  const text = kind === 'xml' ? xmlOfDicomJson(JSON.parse(json) as object) : json;
+  reply.send(status, { 'content-type': type, 'cache-control': 'no-store' }, text);
+}
+
 /** The JSON type that is taken; 406 when none is. */
 export function jsonTypeFor(accepts: readonly MediaRange[]): string {
   for (const { type } of accepts) {

@@ -19,7 +19,8 @@ const reasonCodes: Readonly<Record<Failure, number>> = {
 const warningMismatch = 0xb007;
 
 const failures = {
-  ARGUMENT_INVALID: 'mismatch',
+  // Of another study than the path.
+  ARGUMENT_INVALID: 'failed',
   CONFIG_INVALID: 'failed',
   NOT_FOUND: 'failed',
   FILE_MISSING: 'failed',
@@ -81,7 +82,8 @@ export function failureOf(error: unknown): Failure {
 const uid = (value: string): string => `{"vr":"UI","Value":[${JSON.stringify(value)}]}`;
 const url = (value: string): string => `{"vr":"UR","Value":[${JSON.stringify(value)}]}`;
 const number = (value: number): string => `{"vr":"US","Value":[${value}]}`;
-const sequence = (items: readonly string[]): string => `{"vr":"SQ","Value":[${items.join(',')}]}`;
+const sequence = (items: readonly string[]): string =>
+  items.length === 0 ? '{"vr":"SQ"}' : `{"vr":"SQ","Value":[${items.join(',')}]}`;
 
 const mismatches = new Set(['instance-uid-differs', 'class-uid-differs']);
 
@@ -110,11 +112,11 @@ export function storeAnswer(
     if (named === undefined) others.push(`{${reason}}`);
     else failed.push(`{"00081150":${uid(named.classUid)},"00081155":${uid(named.instanceUid)},${reason}}`);
   }
-  const members: string[] = [];
+  const members = ['"00080005":{"vr":"CS","Value":["ISO_IR 192"]}'];
   const [study] = studies;
   if (study !== undefined && studies.size === 1) members.push(`"00081190":${url(urlOf(base, { study }))}`);
-  if (failed.length > 0) members.push(`"00081198":${sequence(failed)}`);
-  if (stored.length > 0) members.push(`"00081199":${sequence(stored)}`);
+  // These two are there even when they are empty: clients look into them without asking.
+  members.push(`"00081198":${sequence(failed)}`, `"00081199":${sequence(stored)}`);
   if (others.length > 0) members.push(`"0008119A":${sequence(others)}`);
   return { status: statusOf(outcomes, warned), json: `{${members.join(',')}}` };
 }
@@ -126,10 +128,11 @@ function storedItem(stored: StoredInstance, base: string): string {
   return `{${names},"00081190":${url(urlOf(base, place))}${warning}}`;
 }
 
-/** 200: all of them; 202: not all, or not as they were said to be; 409: none; 503: none, and later perhaps. */
+/** 200: all of them; 202: not all, or not as they were said to be; 400: none can be read; 409: none; 503: none, and later perhaps. */
 function statusOf(outcomes: readonly StoreOutcome[], warned: boolean): number {
   const failed = outcomes.filter((each) => each.kind === 'failed');
   if (failed.length === 0) return warned ? 202 : 200;
   if (failed.length < outcomes.length) return 202;
+  if (failed.every((each) => each.failure === 'unreadable')) return 400;
   return failed.every((each) => each.failure === 'full') ? 503 : 409;
 }

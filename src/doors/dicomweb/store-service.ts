@@ -4,13 +4,12 @@
 // are being read, a bounded number at once; a body that breaks off stores what was whole and says that the rest failed.
 
 import { ArchiveError } from '../../base/index.ts';
-import { xmlOfDicomJson } from '../../dicom/index.ts';
 import { BodyReader } from './body-reader.ts';
 import type { Exchange } from './exchange.ts';
 import { ClientGone, HttpProblem } from './http-problem.ts';
 import { openFile } from './incoming-file.ts';
 import { type MediaType, parseMediaType } from './media-type.ts';
-import { modelFormFor } from './model-forms.ts';
+import { modelFormFor, sendModel } from './model-forms.ts';
 import { boundaryForm, MultipartReader, type PieceSource, wholeBody } from './multipart-reader.ts';
 import type { Place } from './routes.ts';
 import { failureOf, type StoreOutcome, storeAnswer } from './store-answer.ts';
@@ -23,14 +22,13 @@ export const partsMax = 100_000;
 
 export async function answerStore(exchange: Exchange, place: Place, onFault: (error: unknown) => void): Promise<void> {
   const { request, reply, accepts, archive } = exchange;
-  const { kind, type } = modelFormFor(accepts);
+  const form = modelFormFor(accepts);
   // Before a byte of it is read.
   archive.demand('study.store');
   const body = new BodyReader(request);
   try {
     const { status, json } = await storeAll(exchange, place, body, onFault);
-    const text = kind === 'xml' ? xmlOfDicomJson(JSON.parse(json) as object) : json;
-    reply.send(status, { 'content-type': type, 'cache-control': 'no-store' }, text);
+    sendModel(reply, form, status, json);
   } finally {
     body.abandon();
   }
