@@ -68,8 +68,8 @@ class House {
     this.#running = undefined;
   }
 
-  async store(made: MadeInstance, source = 'CT1'): Promise<void> {
-    const options = { tenant: defaultTenant, syntax: explicitLittleEndian, source };
+  async store(made: MadeInstance, source = 'CT1', whenKnown: 'first' | 'last' = 'first'): Promise<void> {
+    const options = { tenant: defaultTenant, syntax: explicitLittleEndian, source, whenKnown };
     await this.archive.instances.store(
       options,
       (async function* () {
@@ -99,6 +99,8 @@ const rule: ForwardRule = {
   description: undefined,
   hours: [],
   to: 'OTHER',
+  what: 'instances',
+  once: false,
   quietSeconds: 0,
   enabled: true,
 };
@@ -218,6 +220,97 @@ test('where what is here is not what was sent up to then, all of it is sent agai
   assert.deepEqual([held.length, missing.length], [0, 2]);
 });
 
+test('the ledger tells versions apart, who holds an older one is listed, and sent again when somebody asks', async () => {
+  const house = await new House().start();
+  const { forwarding } = house.archive;
+  await forwarding.setRule(rule);
+  await house.store({ number: 1 });
+  await house.store({ number: 2 });
+  const sendAll = async (): Promise<number> => {
+    const [forward] = await house.queue();
+    assert.ok(forward !== undefined);
+    const plan = await forwarding.plan(forward);
+    assert.equal(await forwarding.sent(plan, new Set(plan.missing.map((each) => each.id))), undefined);
+    return plan.missing.length;
+  };
+  const standing = async (): Promise<unknown> => {
+    const [found] = await Array.fromAsync(forwarding.standings('OTHER'));
+    return [found?.holding.version, found?.state, found?.added, found?.changed];
+  };
+  assert.equal(await sendAll(), 2);
+  assert.deepEqual(await standing(), [1, 'current', 0, false]);
+  assert.equal(await forwarding.sendOlder(), 0);
+
+  await forwarding.setRule({ ...rule, enabled: false });
+  await house.store({ number: 3 });
+  assert.deepEqual(await standing(), [1, 'older', 1, false]);
+  assert.equal(await forwarding.sendOlder('NOBODY'), 0);
+  assert.equal(await forwarding.sendOlder('OTHER'), 1);
+  assert.equal(await sendAll(), 1, 'only what came since');
+  assert.deepEqual(await standing(), [2, 'current', 0, false]);
+
+  // Other bytes under a known UID, from a source of which the last ones count.
+  const other = { number: 2, description: 'corrected' };
+  await house.store(other, 'CT1', 'last');
+  assert.deepEqual(await standing(), [2, 'older', 1, true]);
+  const [before] = await house.ledger();
+  assert.equal(await forwarding.sendOlder(), 1);
+  assert.equal(await sendAll(), 3, 'what was replaced is sent again with the rest');
+  assert.deepEqual(await standing(), [3, 'current', 0, false]);
+  const [now] = await house.ledger();
+  assert.equal(now?.digest, before?.digest, 'the same instances');
+  assert.notEqual(now?.content, before?.content, 'with other bytes');
+});
+
+test('where every rule says once, what was sent stays as it was sent, only what is new goes, and the ledger says that it is older', async () => {
+  const house = await new House().start();
+  const { forwarding } = house.archive;
+  await forwarding.setRule({ ...rule, once: true });
+  const sendAll = async (): Promise<string[]> => {
+    const [forward] = await house.queue();
+    assert.ok(forward !== undefined);
+    const plan = await forwarding.plan(forward);
+    await forwarding.sent(plan, new Set(plan.missing.map((each) => each.id)));
+    return plan.missing.map((each) => each.instanceUid);
+  };
+  await house.store({ number: 1 });
+  await house.store({ number: 2 });
+  assert.equal((await sendAll()).length, 2);
+  await house.archive.instances.hide({
+    tenant: defaultTenant,
+    study,
+    series: `${study}.1`,
+    instance: `${study}.1.1`,
+    reason: 'a test',
+  });
+  await house.store({ number: 3 });
+  assert.deepEqual(await sendAll(), [`${study}.1.3`]);
+  const [standing] = await Array.fromAsync(forwarding.standings());
+  assert.deepEqual([standing?.state, standing?.changed], ['older', true]);
+  await forwarding.setRule(rule);
+  assert.equal(await forwarding.sendOlder(), 1);
+  assert.equal((await sendAll()).length, 2, 'with a rule that says otherwise all of it goes');
+});
+
+test('what somebody asks for waits like what rules take, once, and not when it is held', async () => {
+  const house = await new House().start();
+  const { forwarding } = house.archive;
+  await house.store({ number: 1 });
+  const name = { to: 'OTHER', tenant: defaultTenant, study, what: 'instances' as const };
+  assert.equal(await forwarding.ask(name), 'queued');
+  assert.equal(await forwarding.ask(name), 'waiting');
+  await house.stop();
+  await house.start();
+  const again = house.archive.forwarding;
+  const [forward] = (await again.due(new Set())).due;
+  assert.ok(forward !== undefined, 'it is due at once, after a restart too');
+  const plan = await again.plan(forward);
+  await again.sent(plan, new Set(plan.missing.map((each) => each.id)));
+  assert.equal(await again.ask(name), 'held');
+  await house.store({ number: 2 });
+  assert.equal(await again.ask(name), 'queued');
+});
+
 test('rules are set, changed, listed and removed by command', async () => {
   const stele = new Stele();
   closing.push(async () => stele.remove());
@@ -248,6 +341,11 @@ test('rules are set, changed, listed and removed by command', async () => {
   });
   assert.equal((await stele.done('forward', 'queue')).out, '');
   assert.equal((await stele.done('forward', 'ledger')).out, '');
+  assert.equal((await stele.done('forward', 'ledger', '--stale')).out, '');
+  assert.match((await stele.done('forward', 'update')).out, /^0 studies/);
+  await stele.done('forward', 'set', 'night', '--notice', '--once');
+  assert.match((await stele.done('forward', 'list')).out, /notice to OTHER.*once/);
+  assert.equal((await stele.run('forward', 'set', 'night', '--notice', '--instances')).code, 2);
   assert.match((await stele.done('forward', 'retry')).out, /^0 studies/);
   await stele.done('forward', 'remove', 'night');
   assert.equal((await stele.run('forward', 'remove', 'night')).code, 1);

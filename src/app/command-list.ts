@@ -10,6 +10,7 @@ import {
   forwardRemove,
   forwardRetry,
   forwardSet,
+  forwardUpdate,
 } from './commands/forwarding.ts';
 import { get } from './commands/get.ts';
 import { configCheck, diskAdd, diskList, diskRetire, version } from './commands/house.ts';
@@ -68,6 +69,7 @@ export const commands: readonly Command[] = [
   forwardRemove,
   forwardQueue,
   forwardLedger,
+  forwardUpdate,
   forwardRetry,
   forwardDrop,
   steps,

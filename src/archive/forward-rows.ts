@@ -5,8 +5,17 @@
 import { type TenantId, tenantId } from '../base/index.ts';
 import type { JsonObject, JsonValue } from '../catalog/index.ts';
 
+/** The instances of a study, or only the notice that they are available here. */
+export const forwardKinds = ['instances', 'notice'] as const;
+export type ForwardKind = (typeof forwardKinds)[number];
+
 /** A study for a destination. */
-export type ForwardName = { readonly to: string; readonly tenant: TenantId; readonly study: string };
+export type ForwardName = {
+  readonly to: string;
+  readonly tenant: TenantId;
+  readonly study: string;
+  readonly what: ForwardKind;
+};
 
 /** What waits to be sent. */
 export type Forward = ForwardName & {
@@ -21,19 +30,26 @@ export type Forward = ForwardName & {
   readonly lastError: string | undefined;
 };
 
-/** What a destination took of a study: the instances of these series (none named: of all) that came up to one of them, in the order of their ids. */
+/**
+ * What a destination took of a study, or was told of it: the instances of these series (none named: of all) that came up to one of them, in the order of their
+ * ids.
+ */
 export type Holding = ForwardName & {
   readonly series: readonly string[];
   readonly instances: number;
   /** SHA-256 of their SOP Instance UIDs, sorted, one a line. */
   readonly digest: string;
+  /** The same of their UIDs, each with the id of what was stored: another one where other bytes took an instance's place, or a correction changed the study. */
+  readonly content: string;
+  /** Counts the contents that the destination was given, from 1. */
+  readonly version: number;
   /** Id of the last of them. */
   readonly through: string;
   readonly sentMs: number;
 };
 
-export function forwardKey({ to, tenant, study }: ForwardName): string {
-  return `${to}/${tenant}/${study}`;
+export function forwardKey({ to, tenant, study, what }: ForwardName): string {
+  return `${to}/${tenant}/${study}${what === 'instances' ? '' : `/${what}`}`;
 }
 
 export function rowOfForward({ lastError, ...rest }: Forward): JsonObject {
@@ -62,15 +78,17 @@ export function forwardOfRow(row: JsonObject): Forward | undefined {
 
 export function holdingOfRow(row: JsonObject): Holding | undefined {
   const name = nameOf(row);
-  const { instances, digest, through, sentMs } = row;
+  const { instances, digest, content, version, through, sentMs } = row;
   if (name === undefined || typeof instances !== 'number' || typeof sentMs !== 'number') return undefined;
-  if (typeof digest !== 'string' || typeof through !== 'string') return undefined;
-  return { ...name, series: textsOf(row['series']), instances, digest, through, sentMs };
+  if (typeof digest !== 'string' || typeof content !== 'string' || typeof through !== 'string') return undefined;
+  if (typeof version !== 'number') return undefined;
+  return { ...name, series: textsOf(row['series']), instances, digest, content, version, through, sentMs };
 }
 
-function nameOf({ to, tenant, study }: JsonObject): ForwardName | undefined {
+function nameOf({ to, tenant, study, what }: JsonObject): ForwardName | undefined {
+  const kind = forwardKinds.find((each) => each === (what ?? 'instances'));
   if (typeof to !== 'string' || typeof tenant !== 'number' || typeof study !== 'string') return undefined;
-  return { to, tenant: tenantId(tenant), study };
+  return kind === undefined ? undefined : { to, tenant: tenantId(tenant), study, what: kind };
 }
 
 function textsOf(value: JsonValue | undefined): string[] {

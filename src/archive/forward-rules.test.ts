@@ -18,6 +18,8 @@ const plain: ForwardRule = {
   description: undefined,
   hours: [],
   to: 'OTHER',
+  what: 'instances',
+  once: false,
   quietSeconds: 30,
   enabled: true,
 };

@@ -6,6 +6,7 @@
 
 import { ArchiveError } from '../base/index.ts';
 import type { JsonObject, JsonValue } from '../catalog/index.ts';
+import { type ForwardKind, forwardKinds } from './forward-rows.ts';
 
 export type ForwardRule = {
   readonly name: string;
@@ -19,6 +20,10 @@ export type ForwardRule = {
   readonly hours: readonly number[];
   /** AE title that it sends to. */
   readonly to: string;
+  /** What it sends there. */
+  readonly what: ForwardKind;
+  /** What was sent once stays as it was sent: later corrections and replacements are not sent. */
+  readonly once: boolean;
   /** How long a study must have been quiet before it is sent. */
   readonly quietSeconds: number;
   readonly enabled: boolean;
@@ -116,6 +121,8 @@ export function ruleOfRow(row: JsonObject): ForwardRule | undefined {
   return {
     name,
     to,
+    what: forwardKinds.find((each) => each === row['what']) ?? 'instances',
+    once: row['once'] === true,
     from: texts(row['from']),
     modalities: texts(row['modalities']),
     description: typeof description === 'string' ? description : undefined,

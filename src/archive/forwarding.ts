@@ -2,8 +2,9 @@
 //
 // Invariants: whoever is told that an instance is stored may rely on its being sent, too: what waits is written before that, once for a study and
 // a destination; it goes when every instance of the series that were taken was taken by the peer, and not before, also when more came
-// meanwhile; it is tried for `keptMs`, ever less often, across restarts, and then kept for somebody to see. What a destination holds is told by a count and a digest, and is
-// compared before only what is new is sent: where they differ, all is sent again, which a receiver takes as the same.
+// meanwhile; it is tried for `keptMs`, ever less often, across restarts, and then kept for somebody to see. What a destination holds is told by a count and digests, and is
+// compared before only what is new is sent: where they differ, all is sent again, which a receiver takes as the same, unless every rule that sends there says
+// once.
 // Memory is bounded: what was decided and what waits quietly is kept for the latest ones only, and found in the rows otherwise.
 // Left out on purpose: associations (the DICOM door), and undoing at a destination what was hidden here.
 
@@ -12,6 +13,7 @@ import type { Catalog, FoundInstance, SearchCondition, SiteTable } from '../cata
 import type { Accounts, SiteWrite } from './accounts.ts';
 import {
   type Forward,
+  type ForwardKind,
   type ForwardName,
   forwardKey,
   forwardOfRow,
@@ -31,6 +33,20 @@ export type ForwardPlan = {
   /** What the destination has already. */
   readonly held: readonly FoundInstance[];
   readonly missing: readonly FoundInstance[];
+  /** What the ledger said when it was planned. */
+  readonly before: Holding | undefined;
+  /** What it holds is not what is here, and stays so: its rules say once. */
+  readonly isOlder: boolean;
+};
+
+/** What a destination holds, against what is here now. */
+export type Standing = {
+  readonly holding: Holding;
+  readonly state: 'current' | 'older';
+  /** Instances that came since, of the series that were sent. */
+  readonly added: number;
+  /** Whether what was sent is not what is here of it any more. */
+  readonly changed: boolean;
 };
 
 export type Due = { readonly due: readonly Forward[]; readonly nextMs: number | undefined };
@@ -53,7 +69,7 @@ const pauseMsMax = 5 * 60_000;
 const quietTimesMax = 20;
 
 /** A destination that takes a series, and for how long its study must be quiet first. */
-type Taker = { readonly to: string; readonly quietMs: number };
+type Taker = { readonly to: string; readonly what: ForwardKind; readonly quietMs: number };
 
 /** A study on its way in, whose row is written. */
 type Waiting = { readonly series: Set<string>; readonly firstMs: number; lastMs: number; quietMs: number };
@@ -125,7 +141,7 @@ export class Forwarding {
     if ((await this.rules()).length === 0) return;
     const { studyUid: study, seriesUid: series } = stored;
     for (const taker of await this.#takersOf({ tenant, study, series, source })) {
-      const name = { to: taker.to, tenant, study };
+      const name = { to: taker.to, tenant, study, what: taker.what };
       const waiting = this.#waiting.get(forwardKey(name));
       if (waiting?.series.has(series) === true) this.#arrived(waiting, taker);
       else await this.#turns.inTurn(forwardKey(name), () => this.#queue(name, series, taker));
@@ -165,11 +181,14 @@ export class Forwarding {
     // Hidden as soon as it came: there is nothing to send.
     if (found === undefined) return [];
     const facts = { source: of.source, modality: found.modality, description: found.study.description, hour };
-    const takers = new Map<string, number>();
+    const takers = new Map<string, Taker>();
     for (const rule of await this.rules()) {
-      if (takesSeries(rule, facts)) takers.set(rule.to, Math.max(takers.get(rule.to) ?? 0, rule.quietSeconds * 1000));
+      if (!takesSeries(rule, facts)) continue;
+      const { to, what } = rule;
+      const known = takers.get(`${what}/${to}`)?.quietMs ?? 0;
+      takers.set(`${what}/${to}`, { to, what, quietMs: Math.max(known, rule.quietSeconds * 1000) });
     }
-    return [...takers].map(([to, quietMs]) => ({ to, quietMs }));
+    return [...takers.values()];
   }
 
   async #queue(name: ForwardName, series: string, taker: Taker): Promise<void> {
@@ -196,6 +215,31 @@ export class Forwarding {
     this.#arrived(now, taker);
     this.#waiting.set(key, now);
     if (nowMs + taker.quietMs < this.#sleepsUntilMs) this.#wake();
+  }
+
+  /**
+   * Has a whole study sent, whatever rules say, unless the destination holds it as it is; what somebody gave up before is tried again. Durable when it resolves;
+   * safe to repeat.
+   */
+  async ask(name: ForwardName): Promise<'queued' | 'waiting' | 'held'> {
+    return this.#turns.inTurn(forwardKey(name), async () => {
+      const row = await this.#queueTable.get(forwardKey(name));
+      if (row !== undefined && !row.givenUp && row.series.length === 0) return 'waiting';
+      const nowMs = Math.floor(this.#clock.nowMs());
+      const fresh = { queuedMs: nowMs, tries: 0, nextMs: nowMs, givenUp: false, lastError: undefined };
+      const asked: Forward = { ...fresh, ...name, series: [] };
+      const holding = await this.#ledgerTable.get(forwardKey(name));
+      if (
+        row === undefined &&
+        holding?.series.length === 0 &&
+        (await this.#planWith(asked, holding)).missing.length === 0
+      )
+        return 'held';
+      await this.#write(asked);
+      this.#waiting.delete(forwardKey(name));
+      this.#wake();
+      return 'queued';
+    });
   }
 
   /** What is to be sent now, without what goes to `busy` destinations, and when something else will be. */
@@ -254,19 +298,30 @@ export class Forwarding {
     const isWhole = forward.series.length === 0 || holding?.series.length === 0;
     const series = isWhole ? [] : seriesWith(holding?.series ?? [], forward.series);
     const wanted = new Set(series);
+    const all = await this.#instancesOf(forward, wanted);
+    const held = holding === undefined ? [] : all.filter((each) => each.id <= holding.through);
+    const isSame = holding !== undefined && held.length === holding.instances && contentOf(held) === holding.content;
+    const isOlder = holding !== undefined && !isSame && (await this.#isOnce(forward));
+    if (isSame || isOlder) return { forward, series, held, missing: all.slice(held.length), before: holding, isOlder };
+    return { forward, series, held: [], missing: all, before: holding, isOlder };
+  }
+
+  /** In the order of their ids; of no series named, all. */
+  async #instancesOf({ tenant, study }: ForwardName, series: ReadonlySet<string>): Promise<FoundInstance[]> {
     const all: FoundInstance[] = [];
-    const search = { tenant: forward.tenant, conditions: [equals('studyUid', forward.study)] };
+    const search = { tenant, conditions: [equals('studyUid', study)] };
     for (let after: Parameters<Catalog['search']['instances']>[1]['after']; ; ) {
       const page = await this.#catalog.search.instances(search, { after, limit: 1000 });
-      for (const each of page.rows) if (wanted.size === 0 || wanted.has(each.seriesUid)) all.push(each);
-      if (page.next === undefined) break;
+      for (const each of page.rows) if (series.size === 0 || series.has(each.seriesUid)) all.push(each);
+      if (page.next === undefined) return all.sort((one, other) => (one.id < other.id ? -1 : 1));
       after = page.next;
     }
-    all.sort((one, other) => (one.id < other.id ? -1 : 1));
-    const held = holding === undefined ? [] : all.filter((each) => each.id <= holding.through);
-    if (holding !== undefined && held.length === holding.instances && digestOf(held) === holding.digest)
-      return { forward, series, held, missing: all.slice(held.length) };
-    return { forward, series, held: [], missing: all };
+  }
+
+  /** Whether all rules that send there say so; who was asked for by hand is sent all. */
+  async #isOnce({ to, what }: ForwardName): Promise<boolean> {
+    const rules = (await this.rules()).filter((rule) => rule.enabled && rule.to === to && rule.what === what);
+    return rules.length > 0 && rules.every((rule) => rule.once);
   }
 
   /**
@@ -281,7 +336,7 @@ export class Forwarding {
       const nowMs = Math.floor(this.#clock.nowMs());
       const firstLeft = plan.missing.findIndex((each) => !took.has(each.id));
       const taken = firstLeft < 0 ? plan.missing : plan.missing.slice(0, firstLeft);
-      const holding = taken.length === 0 ? undefined : holdingOf(plan, [...plan.held, ...taken], nowMs);
+      const holding = taken.length === 0 ? undefined : holdingOf(plan, taken, nowMs);
       const row = await this.#queueTable.get(forwardKey(forward));
       let next: Forward | undefined;
       if (row !== undefined && firstLeft >= 0) next = error === undefined ? row : later(row, nowMs, error);
@@ -310,6 +365,39 @@ export class Forwarding {
   async *ledger(to?: string): AsyncGenerator<Holding> {
     for await (const { row } of this.#ledgerTable.each(to === undefined ? '' : `${to}/`))
       if (to === undefined || row.to === to) yield row;
+  }
+
+  /** The same, against what is here now. */
+  async *standings(to?: string): AsyncGenerator<Standing> {
+    for await (const holding of this.ledger(to)) yield this.#standingOf(holding);
+  }
+
+  async #standingOf(holding: Holding): Promise<Standing> {
+    const all = await this.#instancesOf(holding, new Set(holding.series));
+    const held = all.filter((each) => each.id <= holding.through);
+    const added = all.length - held.length;
+    const changed = held.length !== holding.instances || contentOf(held) !== holding.content;
+    return { holding, state: added > 0 || changed ? 'older' : 'current', added, changed };
+  }
+
+  /** Has every study of which a destination, or any, holds an older version sent again; how many. */
+  async sendOlder(to?: string): Promise<number> {
+    let count = 0;
+    for await (const { holding, state } of this.standings(to)) {
+      if (state === 'current') continue;
+      const key = forwardKey(holding);
+      await this.#turns.inTurn(key, async () => {
+        const row = await this.#queueTable.get(key);
+        if (row !== undefined && !row.givenUp) return;
+        const { what, tenant, study, series } = holding;
+        const nowMs = Math.floor(this.#clock.nowMs());
+        const fresh = { queuedMs: nowMs, tries: 0, nextMs: nowMs, givenUp: false, lastError: undefined };
+        await this.#write({ ...fresh, to: holding.to, what, tenant, study, series });
+      });
+      count += 1;
+    }
+    this.#wake();
+    return count;
   }
 
   /** Has what waits for a destination, or for any, sent as soon as may be, what was given up too; how many studies. */
@@ -360,14 +448,27 @@ function seriesWith(some: readonly string[], more: readonly string[]): string[] 
 }
 
 function digestOf(instances: readonly FoundInstance[]): string {
-  const uids = instances.map((each) => each.instanceUid).sort();
-  return hexOf(sha256(utf8Bytes(uids.join('\n'))));
+  return linesDigest(instances.map((each) => each.instanceUid));
 }
 
-function holdingOf({ forward, series }: ForwardPlan, held: readonly FoundInstance[], nowMs: number): Holding {
-  const { to, tenant, study } = forward;
-  const through = held.at(-1)?.id ?? '';
-  return { to, tenant, study, series, instances: held.length, digest: digestOf(held), through, sentMs: nowMs };
+function contentOf(instances: readonly FoundInstance[]): string {
+  return linesDigest(instances.map((each) => `${each.instanceUid} ${each.id}`));
+}
+
+function linesDigest(lines: readonly string[]): string {
+  return hexOf(sha256(utf8Bytes([...lines].sort().join('\n'))));
+}
+
+function holdingOf(plan: ForwardPlan, taken: readonly FoundInstance[], nowMs: number): Holding {
+  const { forward, series, before, held, isOlder } = plan;
+  const { to, tenant, study, what } = forward;
+  const all = [...held, ...taken];
+  const through = all.at(-1)?.id ?? '';
+  // What stays older must never look like what is here.
+  const content = before !== undefined && isOlder ? linesDigest([before.content, contentOf(taken)]) : contentOf(all);
+  const version = before === undefined ? 1 : before.version + (before.content === content ? 0 : 1);
+  const facts = { instances: all.length, digest: digestOf(all), content, version, through, sentMs: nowMs };
+  return { to, tenant, study, what, series, ...facts };
 }
 
 /** Later again, ever less often; kept without trying when it was queued too long ago. */

@@ -1,6 +1,6 @@
 // forward: rules that send studies on, what waits to be sent, and who holds what.
 
-import { type ForwardRule, hoursOf, quietSecondsDefault } from '../../archive/index.ts';
+import { type ForwardRule, type Holding, hoursOf, quietSecondsDefault, type Standing } from '../../archive/index.ts';
 import { ArchiveError } from '../../base/index.ts';
 import { type CommandRun, defineCommand, textFlag } from '../command.ts';
 import { tableText, timeText } from '../say-sizes.ts';
@@ -22,6 +22,13 @@ function quietOf(run: CommandRun): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
+/** One of two flags, or as it was. ARGUMENT_INVALID for both. */
+function either(run: CommandRun, { yes, no }: { yes: string; no: string }, before: boolean): boolean {
+  const [isYes, isNo] = [run.flags[yes] === true, run.flags[no] === true];
+  if (isYes && isNo) throw new ArchiveError('ARGUMENT_INVALID', `either --${yes} or --${no}`);
+  return isYes || (before && !isNo);
+}
+
 export const forwardSet = defineCommand({
   name: 'forward set',
   usage: 'RULE [TITLE] [--from TITLE,...] [--modality M,...] [...]',
@@ -39,6 +46,10 @@ export const forwardSet = defineCommand({
       value: 'SECONDS',
       says: `how long a study is quiet before it goes (${quietSecondsDefault})`,
     },
+    notice: { type: 'boolean', says: 'it sends no instances, only the notice that they are available here' },
+    instances: { type: 'boolean', says: 'it sends instances (the default)' },
+    once: { type: 'boolean', says: 'what was sent is not sent again when it is corrected or replaced later' },
+    again: { type: 'boolean', says: 'what was corrected or replaced is sent again (the default)' },
     off: { type: 'boolean', says: 'it takes nothing for now' },
     on: { type: 'boolean', says: 'it takes again' },
   },
@@ -59,12 +70,14 @@ export const forwardSet = defineCommand({
     const rule: ForwardRule = {
       name,
       to: to.trim(),
+      what: either(run, { yes: 'notice', no: 'instances' }, before?.what === 'notice') ? 'notice' : 'instances',
+      once: either(run, { yes: 'once', no: 'again' }, before?.once ?? false),
       from: listFlag(run, 'from') ?? before?.from ?? [],
       modalities: listFlag(run, 'modality') ?? before?.modalities ?? [],
       description: description === 'any' ? undefined : (description ?? before?.description),
       hours: hours === 'any' ? [] : hours === undefined ? (before?.hours ?? []) : hoursOf(hours),
       quietSeconds: quietOf(run) ?? before?.quietSeconds ?? quietSecondsDefault,
-      enabled: run.flags['off'] === true ? false : run.flags['on'] === true || (before?.enabled ?? true),
+      enabled: either(run, { yes: 'on', no: 'off' }, before?.enabled ?? true),
     };
     await forwarding.setRule(rule);
     run.terminal.out(
@@ -90,12 +103,13 @@ export const forwardList = defineCommand({
       for (const line of tableText(
         rules.map((rule) => [
           rule.name,
-          `to ${rule.to}`,
+          `${rule.what} to ${rule.to}`,
           `from ${any(rule.from, 'title')}`,
           any(rule.modalities, 'modality'),
           rule.description ?? 'any description',
           any(rule.hours, 'hour'),
           `quiet ${rule.quietSeconds} s`,
+          rule.once ? 'once' : '',
           rule.enabled ? '' : 'off',
         ]),
       ))
@@ -129,9 +143,9 @@ export const forwardQueue = defineCommand({
   run: async ({ running, terminal, json }) => {
     const { archive } = await running();
     for await (const forward of archive.forwarding.queue()) {
-      const { to, study, tries, givenUp, nextMs, lastError } = forward;
+      const { to, what, study, tries, givenUp, nextMs, lastError } = forward;
       const when = givenUp ? 'given up' : `next ${timeText(nextMs)}`;
-      const line = `${to}  ${study}  ${tries} tries  ${when}${lastError === undefined ? '' : `  ${lastError}`}`;
+      const line = `${to}  ${what}  ${study}  ${tries} tries  ${when}${lastError === undefined ? '' : `  ${lastError}`}`;
       terminal.out(json ? JSON.stringify(forward) : line);
       await terminal.room();
     }
@@ -141,21 +155,43 @@ export const forwardQueue = defineCommand({
 
 export const forwardLedger = defineCommand({
   name: 'forward ledger',
+  usage: '[TITLE] [--stale]',
+  says: 'list who holds which version of which study, or was told of it',
+  details: `A version counts the contents that a destination was given. The digest is SHA-256 of the SOP Instance UIDs, sorted, with a line feed between them. --stale
+compares with what is here now, and lists what is older; stele forward update sends that again.`,
+  args: { least: 0, most: 1 },
+  flags: { stale: { type: 'boolean', says: 'only what is older than what is here' } },
+  where: 'archive',
+  run: async ({ running, args, flags, terminal, json }) => {
+    const { archive } = await running();
+    const say = async (holding: Holding, more: Partial<Standing>, text: string): Promise<void> => {
+      const { to, what, study, instances, version, digest, sentMs } = holding;
+      const line = `${to}  ${what}  ${study}  version ${version}  ${instances} instances  ${digest}  ${timeText(sentMs)}`;
+      terminal.out(json ? JSON.stringify({ ...holding, ...more }) : `${line}${text}`);
+      await terminal.room();
+    };
+    if (flags['stale'] !== true) {
+      for await (const holding of archive.forwarding.ledger(args[0])) await say(holding, {}, '');
+      return 0;
+    }
+    for await (const { holding, state, added, changed } of archive.forwarding.standings(args[0])) {
+      if (state === 'current') continue;
+      await say(holding, { state, added, changed }, `  ${added} came since${changed ? ', and some is changed' : ''}`);
+    }
+    return 0;
+  },
+});
+
+export const forwardUpdate = defineCommand({
+  name: 'forward update',
   usage: '[TITLE]',
-  says: 'list who holds which instances of which study',
-  details: 'The digest is SHA-256 of the SOP Instance UIDs, sorted, with a line feed between them.',
+  says: 'send again what a destination, or any, holds in an older version',
   args: { least: 0, most: 1 },
   flags: {},
   where: 'archive',
   run: async ({ running, args, terminal, json }) => {
-    const { archive } = await running();
-    for await (const holding of archive.forwarding.ledger(args[0])) {
-      const { to, study, instances, digest, sentMs } = holding;
-      terminal.out(
-        json ? JSON.stringify(holding) : `${to}  ${study}  ${instances} instances  ${digest}  ${timeText(sentMs)}`,
-      );
-      await terminal.room();
-    }
+    const studies = await (await running()).archive.forwarding.sendOlder(args[0]);
+    terminal.out(json ? JSON.stringify({ studies }) : `${studies} studies are sent again`);
     return 0;
   },
 });

@@ -1,17 +1,11 @@
 // steps: what modalities say that they are doing or have done, beside what came of it.
 
-import type { Archive, ProcedureStep } from '../../archive/index.ts';
+import type { Archive, JudgedStep } from '../../archive/index.ts';
 import { defineCommand } from '../command.ts';
 import { timeText } from '../say-sizes.ts';
 
-/** Instances that are here of the series that a step names. */
-async function countHere({ studies }: Archive, { tenant, series }: ProcedureStep): Promise<number> {
-  let count = 0;
-  for (const { seriesUid } of series) {
-    const conditions = [{ field: 'seriesUid' as const, match: { kind: 'equals' as const, values: [seriesUid] } }];
-    for await (const found of studies.series({ tenant, conditions })) count += found.instanceCount;
-  }
-  return count;
+async function* judgedSteps({ steps }: Archive): AsyncGenerator<JudgedStep> {
+  for await (const step of steps.list()) yield steps.judge(step);
 }
 
 export const steps = defineCommand({
@@ -23,11 +17,10 @@ export const steps = defineCommand({
   where: 'archive',
   run: async ({ running, flags, terminal, json }) => {
     const { archive } = await running();
-    for await (const step of archive.steps.list()) {
-      const said = step.series.reduce((sum, each) => sum + each.instances, 0);
-      const here = await countHere(archive, step);
-      if (flags['open'] === true && step.state !== 'IN PROGRESS' && here >= said) continue;
+    const found = flags['open'] === true ? archive.steps.open() : judgedSteps(archive);
+    for await (const { step, said, missing } of found) {
       const { state, station, studies, changedMs } = step;
+      const here = said - missing;
       const line = `${state}  ${station}  ${studies.join(' ')}  ${here} of ${said} here  ${timeText(changedMs)}`;
       terminal.out(json ? JSON.stringify({ ...step, said, here }) : line);
       await terminal.room();

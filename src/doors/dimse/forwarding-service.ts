@@ -4,12 +4,19 @@
 // that found out is due again, and no other study is spent on it; what was taken is noted after every try, so a restart goes on from there.
 // Left out on purpose: what is due, what is new, and when it is tried again (the archive).
 
-import type { Archive, Forward } from '../../archive/index.ts';
+import type { ApplicationEntity, Archive, Forward, ForwardPlan } from '../../archive/index.ts';
 import { ArchiveError, type Clock } from '../../base/index.ts';
 import { statusClass, statusText, type TlsClientOptions } from '../../dicom/index.ts';
+import { sendNotice } from './availability-notice.ts';
 import { sendToEntity } from './send-instances.ts';
 
 const lookMsMax = 30_000;
+
+/** What a peer that is not there, or takes nothing from anybody, makes of a call. */
+const unreachable: ReadonlySet<string> = new Set(['DICOM_UNREACHABLE', 'DICOM_TIMEOUT', 'DICOM_BUSY']);
+
+/** What came of one try. */
+type Sent = { readonly took: Set<string>; readonly failures: Set<string>; isThere: boolean | undefined };
 
 export class ForwardingSender {
   readonly #archive: () => Archive;
@@ -90,48 +97,79 @@ export class ForwardingSender {
   async #send(forward: Forward): Promise<boolean> {
     const archive = this.#archive();
     const plan = await archive.forwarding.plan(forward);
-    const took = new Set<string>();
-    const failures = new Set<string>();
-    let isThere: boolean | undefined;
+    const sent: Sent = { took: new Set(), failures: new Set(), isThere: undefined };
+    const { took, failures } = sent;
     try {
       const entity = await archive.entities.get(forward.to);
       if (entity === undefined)
         throw new ArchiveError('NOT_FOUND', 'the table does not name this application entity any more');
       if (plan.missing.length > 0)
-        await sendToEntity(
-          {
-            archive,
-            instances: plan.missing,
-            isStopped: () => this.#stopping.signal.aborted,
-            onSent: (instance, status) => {
-              if (status === undefined) failures.add('no answer');
-              else if (statusClass(status) === 'failure') failures.add(statusText(status));
-              else took.add(instance.id);
-            },
-            onOpen: (error) => {
-              if (error !== undefined) failures.add(error.code);
-              isThere = error === undefined || isThere === true;
-            },
-          },
-          {
-            entity,
-            title: this.#title,
-            tlsClient: this.#tlsClient,
-            clock: this.#clock,
-            signal: this.#stopping.signal,
-          },
-        );
+        await (forward.what === 'notice'
+          ? this.#notify(archive, plan, entity, sent)
+          : this.#store(archive, plan, entity, sent));
     } catch (error) {
       if (!(error instanceof ArchiveError)) this.#onFault(error);
       failures.add(error instanceof ArchiveError ? error.code : 'INTERNAL');
     }
-    const left = plan.missing.length - took.size;
+    const left = plan.missing.filter((each) => !took.has(each.id)).length;
     // Stopping is no failure of the destination's: the rest comes with the next start.
     const isStopped = this.#stopping.signal.aborted;
     const why = `${left} of ${plan.missing.length} not taken: ${[...failures].slice(0, 3).join(', ')}`;
     const next = await archive.forwarding.sent(plan, took, isStopped ? undefined : why);
-    if (isThere !== false) return true;
+    if (sent.isThere !== false) return true;
     if (next !== undefined) archive.forwarding.pause(forward.to, next.nextMs);
     return false;
+  }
+
+  async #store(archive: Archive, plan: ForwardPlan, entity: ApplicationEntity, sent: Sent): Promise<void> {
+    const { took, failures } = sent;
+    await sendToEntity(
+      {
+        archive,
+        instances: plan.missing,
+        isStopped: () => this.#stopping.signal.aborted,
+        onSent: (instance, status) => {
+          if (status === undefined) failures.add('no answer');
+          else if (statusClass(status) === 'failure') failures.add(statusText(status));
+          else took.add(instance.id);
+        },
+        onOpen: (error) => {
+          if (error !== undefined) failures.add(error.code);
+          sent.isThere = error === undefined || sent.isThere === true;
+        },
+      },
+      {
+        entity,
+        title: this.#title,
+        tlsClient: this.#tlsClient,
+        clock: this.#clock,
+        signal: this.#stopping.signal,
+      },
+    );
+  }
+
+  /** Tells all of the study that is here, what was told before too: a notice is whole in itself. */
+  async #notify(archive: Archive, plan: ForwardPlan, entity: ApplicationEntity, sent: Sent): Promise<void> {
+    const { study, tenant } = plan.forward;
+    const steps = await archive.steps.ofStudy(tenant, study);
+    try {
+      await sendNotice(
+        { study, steps, instances: [...plan.held, ...plan.missing] },
+        {
+          entity,
+          title: this.#title,
+          tlsClient: this.#tlsClient,
+          clock: this.#clock,
+          signal: this.#stopping.signal,
+          onTold: (ids) => {
+            sent.isThere = true;
+            for (const id of ids) sent.took.add(id);
+          },
+        },
+      );
+    } catch (error) {
+      if (error instanceof ArchiveError && unreachable.has(error.code)) sent.isThere ??= false;
+      throw error;
+    }
   }
 }

@@ -3,6 +3,8 @@
 export const verification = '1.2.840.10008.1.1';
 export const storageCommitment = '1.2.840.10008.1.20.1';
 export const performedStep = '1.2.840.10008.3.1.2.3.3';
+/** Told to others, never taken. */
+export const instanceAvailability = '1.2.840.10008.5.1.4.33';
 export const storageCommitmentInstance = '1.2.840.10008.1.20.1.1';
 
 export type QueryRoot = 'patient' | 'study' | 'patient-study';
