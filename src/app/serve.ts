@@ -113,6 +113,9 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
     web = openDicomWeb({
       archive: () => served.archive,
       prefix: '/dicom-web',
+      origins: settings.dicomwebCorsOrigins,
+      publicUrl: settings.publicUrl,
+      proxies: settings.trustedProxies,
       clock: systemClock,
       random: systemRandom,
       onFault: (what, error) => fault(what, error),

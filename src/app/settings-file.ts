@@ -103,6 +103,7 @@ function keyOf(key: unknown): { name: string; offset: number | undefined } {
 }
 
 function plainOf(node: Node | null): unknown {
+  if (isSeq(node)) return node.items.map((item) => plainOf(item as Node));
   return isScalar(node) ? node.value : undefined;
 }
 

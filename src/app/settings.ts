@@ -13,6 +13,9 @@ export type Settings = {
   readonly data: string;
   readonly host: string;
   readonly httpPort: number;
+  readonly publicUrl: string | undefined;
+  readonly trustedProxies: readonly string[];
+  readonly dicomwebCorsOrigins: readonly string[];
   readonly dicomPort: number;
   readonly dicomTlsPort: number;
   readonly dicomTlsCert: string | undefined;
@@ -42,6 +45,8 @@ export type SettingKind =
   | { readonly kind: 'size'; readonly least: number; readonly most: number }
   | { readonly kind: 'choice'; readonly choices: readonly string[] }
   | { readonly kind: 'switch' }
+  /** Texts: a list in the file, with commas between them in the environment. */
+  | { readonly kind: 'list'; readonly pattern: RegExp; readonly says: string }
   | { readonly kind: 'disks' };
 
 export type SettingSpec = {
@@ -73,6 +78,39 @@ export const settingSpecs: readonly SettingSpec[] = [
     value: port,
     env: 'STELE_HTTP_PORT',
     says: 'port of HTTP; 0 picks a free one',
+  },
+  {
+    name: 'public_url',
+    field: 'publicUrl',
+    value: {
+      kind: 'text',
+      pattern: /^https?:\/\/[A-Za-z0-9.[\]:-]{1,255}(?:\/[A-Za-z0-9._~-]{1,255}){0,16}\/?$/,
+      says: 'a URL such as https://pacs.example/stele',
+    },
+    env: 'STELE_PUBLIC_URL',
+    says: 'HTTP as clients call it, where links in answers lead; without it what they call, or their proxy says',
+  },
+  {
+    name: 'trusted_proxies',
+    field: 'trustedProxies',
+    value: {
+      kind: 'list',
+      pattern: /^[0-9A-Fa-f.:]{2,45}(?:\/\d{1,3})?$/,
+      says: 'addresses such as 10.0.0.5 or 10.0.0.0/8',
+    },
+    env: 'STELE_TRUSTED_PROXIES',
+    says: 'proxies whose Forwarded and X-Forwarded- headers count',
+  },
+  {
+    name: 'dicomweb_cors_origins',
+    field: 'dicomwebCorsOrigins',
+    value: {
+      kind: 'list',
+      pattern: /^(?:\*|https?:\/\/[A-Za-z0-9.[\]:-]{1,255})$/,
+      says: 'origins such as https://viewer.example, or "*"',
+    },
+    env: 'STELE_DICOMWEB_CORS_ORIGINS',
+    says: 'pages of other origins that a browser lets ask DICOMweb',
   },
   { name: 'dicom_port', field: 'dicomPort', value: port, env: 'STELE_DICOM_PORT', says: 'port of DICOM' },
   {
@@ -227,6 +265,12 @@ export function settingValue(spec: SettingSpec, raw: unknown, folder: string): S
       if (raw === true || raw === 'true' || raw === 'on') return true;
       if (raw === false || raw === 'false' || raw === 'off') return false;
       throw wrong('true or false');
+    case 'list': {
+      const texts = typeof raw === 'string' ? raw.split(',').map((each) => each.trim()) : raw;
+      if (!Array.isArray(texts) || !texts.every((each) => typeof each === 'string' && value.pattern.test(each)))
+        throw wrong(`a list of ${value.says}`);
+      return texts as string[];
+    }
     case 'disks':
       throw wrong('a list of {path, label}');
   }
@@ -277,6 +321,9 @@ export function settingsOf(parts: readonly SettingValues[], folder: string): Set
   return {
     host: '127.0.0.1',
     httpPort: 8080,
+    publicUrl: undefined,
+    trustedProxies: ['127.0.0.1', '::1'],
+    dicomwebCorsOrigins: [],
     dicomPort: 11_112,
     dicomTlsPort: 2762,
     dicomTlsCert: undefined,

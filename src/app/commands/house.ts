@@ -6,7 +6,7 @@ import { defineCommand, textFlag } from '../command.ts';
 import { allDisks, checkCopies, peekAddedDisks } from '../data-folder.ts';
 import { lookAt } from '../named-files.ts';
 import { sizeText, tableText } from '../say-sizes.ts';
-import { settingSpecs } from '../settings.ts';
+import { type DiskSetting, settingSpecs } from '../settings.ts';
 import { versionText } from '../version.ts';
 
 export const diskList = defineCommand({
@@ -102,7 +102,9 @@ export const configCheck = defineCommand({
     const rows = settingSpecs.map((spec) => {
       const value = shown[spec.field];
       const text = Array.isArray(value)
-        ? value.map((disk: { path: string; label: string }) => `${disk.label}: ${disk.path}`).join(', ')
+        ? value
+            .map((each: string | DiskSetting) => (typeof each === 'string' ? each : `${each.label}: ${each.path}`))
+            .join(', ')
         : String((value as string | number | boolean | undefined) ?? '');
       return [spec.name, text, `(${spec.says})`];
     });

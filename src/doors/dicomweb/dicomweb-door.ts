@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ArchiveGate, visitor } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type Random } from '../../base/index.ts';
 import { PixelPool } from '../../dicom/index.ts';
+import { BaseUrl, type BaseUrlOptions } from './base-url.ts';
 import { answerBulkData } from './bulk-service.ts';
 import { corsOf } from './cors.ts';
 import type { Exchange } from './exchange.ts';
@@ -28,7 +29,7 @@ import { answerStore } from './store-service.ts';
 import { answerUri } from './uri-service.ts';
 import { answerXmlMetadata } from './xml-metadata.ts';
 
-export type DicomWebOptions = {
+export type DicomWebOptions = BaseUrlOptions & {
   /** The archive now; throws BUSY while it is being made again. */
   readonly archive: () => ArchiveGate;
   /** Below which path the service lies, such as `/dicom-web`. */
@@ -51,12 +52,14 @@ export type DicomWebDoor = {
 };
 
 /** What lasts from request to request. */
-type Kept = { readonly cache: MetadataCache; readonly pool: PixelPool };
-
-const hostForm = /^[A-Za-z0-9.\-:[\]]{1,255}$/;
+type Kept = { readonly cache: MetadataCache; readonly pool: PixelPool; readonly baseUrl: BaseUrl };
 
 export function openDicomWeb(options: DicomWebOptions): DicomWebDoor {
-  const kept: Kept = { cache: new MetadataCache(), pool: new PixelPool({ clock: options.clock }) };
+  const kept: Kept = {
+    cache: new MetadataCache(),
+    pool: new PixelPool({ clock: options.clock }),
+    baseUrl: new BaseUrl(options),
+  };
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const reply = new Reply(response, request.method === 'HEAD');
     const told = answerRequest(request, reply, options, kept);
@@ -75,14 +78,13 @@ async function answerRequest(
   try {
     reply.header('x-content-type-options', 'nosniff');
     const cors = corsOf(request, options.origins ?? []);
-    for (const [name, value] of Object.entries(cors.headers)) reply.header(name, value);
-    if (cors.isPreflight) {
-      reply.send(204, { allow: 'GET, HEAD, POST, OPTIONS' }, '');
+    for (const [name, value] of Object.entries(cors)) reply.header(name, value);
+    const route = parseRoute(pathOf(request.url ?? '/').slice(options.prefix.length));
+    if (request.method === 'OPTIONS') {
+      reply.send(204, { allow: methodsOf(route).join(', ') }, '');
       return;
     }
-    const exchange = await exchangeOf(request, reply, options);
-    const path = pathOf(request.url ?? '/').slice(options.prefix.length);
-    const route = parseRoute(path);
+    const exchange = await exchangeOf(request, reply, options, kept);
     if (route === undefined) throw new ArchiveError('NOT_FOUND', 'there is no such resource', { hint: 'see PS3.18' });
     what = `dicomweb ${route.kind}`;
     await answerRoute(exchange, route, options, kept);
@@ -102,7 +104,12 @@ function pathOf(url: string): string {
   return url.split('?', 1)[0] ?? url;
 }
 
-async function exchangeOf(request: IncomingMessage, reply: Reply, options: DicomWebOptions): Promise<Exchange> {
+async function exchangeOf(
+  request: IncomingMessage,
+  reply: Reply,
+  options: DicomWebOptions,
+  kept: Kept,
+): Promise<Exchange> {
   const gate = options.archive();
   const address = request.socket.remoteAddress;
   const { accounts } = gate.as(visitor({ door: 'dicomweb', address }));
@@ -118,25 +125,10 @@ async function exchangeOf(request: IncomingMessage, reply: Reply, options: Dicom
     archive: gate.as(caller),
     tenant: caller.tenant,
     user: caller.name,
-    base: `${rootOf(request)}${options.prefix}`,
+    base: `${kept.baseUrl.of(request)}${options.prefix}`,
     params,
     accepts: parseAccept(request.headers.accept, params.get('accept')),
   };
-}
-
-/**
- * The server as its client calls it. Some clients (dicomweb-client of Python) leave the port out of their Host; where they name the very address that they are
- * connected to, nobody stands between, and the port is ours.
- */
-function rootOf({ headers, socket }: IncomingMessage): string {
-  const { host = '' } = headers;
-  const isSecure = 'encrypted' in socket;
-  const scheme = isSecure ? 'https' : 'http';
-  if (!hostForm.test(host)) return `${scheme}://localhost`;
-  const { localAddress = '', localPort = 0 } = socket;
-  const isDirect = host === localAddress.replace(/^::ffff:/, '') || host === `[${localAddress}]`;
-  const isUsual = localPort === (isSecure ? 443 : 80);
-  return `${scheme}://${host}${isDirect && !isUsual ? `:${localPort}` : ''}`;
 }
 
 async function answerRoute(exchange: Exchange, route: Route, options: DicomWebOptions, kept: Kept): Promise<void> {
@@ -149,7 +141,7 @@ async function answerRoute(exchange: Exchange, route: Route, options: DicomWebOp
   if (method === 'DELETE' && route.kind === 'retrieve') return answerReject(exchange, route.place);
   if (method !== 'GET' && method !== 'HEAD')
     throw new HttpProblem(405, 'this is not done to such a resource', {
-      allow: storesTo === undefined ? 'GET, HEAD' : 'GET, HEAD, POST',
+      allow: methodsOf(route).join(', '),
     });
   const parts = { pool: kept.pool, random: options.random };
   switch (route.kind) {
@@ -171,6 +163,12 @@ async function answerRoute(exchange: Exchange, route: Route, options: DicomWebOp
     case 'thumbnail':
       return answerPictures(exchange, route, parts);
   }
+}
+
+function methodsOf(route: Route | undefined): readonly string[] {
+  const stores = route !== undefined && storePlaceOf(route) !== undefined ? ['POST'] : [];
+  const rejects = route?.kind === 'retrieve' ? ['DELETE'] : [];
+  return ['GET', 'HEAD', ...stores, ...rejects, 'OPTIONS'];
 }
 
 /** `/studies` and `/studies/{study}` take instances. */
