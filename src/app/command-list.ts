@@ -21,6 +21,7 @@ import { tokenCreate, tokenList, tokenRevoke, userAdd, userList, userPassword } 
 import { pull, pullFolder, pullStatus, pullStop, pullWeb } from './commands/pull.ts';
 import { pullReport, pullVerify } from './commands/pull-report.ts';
 import { put } from './commands/put.ts';
+import { qualityCommands } from './commands/quality.ts';
 import { rebuild, repair, settle, status, verify } from './commands/status.ts';
 import { steps } from './commands/steps.ts';
 import { serveCommand } from './serve.ts';
@@ -73,6 +74,7 @@ export const commands: readonly Command[] = [
   forwardRetry,
   forwardDrop,
   steps,
+  ...qualityCommands,
   configCheck,
   version,
 ];

@@ -18,6 +18,7 @@ import {
   Objects,
   ProcedureSteps,
   projectVersion,
+  QualityCases,
   readNote,
   type StartNotes,
   Studies,
@@ -211,7 +212,9 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     if (line !== undefined) say(line);
     if (event.kind === 'pack-sealed') void mark().catch(() => undefined);
   };
-  const upkeep = new Upkeep({ vault, catalog, keys: live, sql, clock, settings, say });
+  const quality = new QualityCases({ vault, catalog, instances, clock });
+  const compare = (signal: AbortSignal): Promise<'busy' | 'idle'> => quality.compareNext(signal);
+  const upkeep = new Upkeep({ vault, catalog, keys: live, sql, clock, settings, say, compare });
   if (options.rebuild !== undefined && report.packCount === 0 && notes.unreadable.length > 0) {
     throw new ArchiveError('PACK_CORRUPT', `none of the packs can be read: ${notes.unreadable[0] ?? ''}`);
   }
@@ -227,6 +230,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     entities,
     commitments,
     forwarding,
+    quality,
     steps: new ProcedureSteps({ catalog, accounts }),
     accounts,
     keys,

@@ -1,4 +1,5 @@
-// Upkeep: what is done without being asked. Old packs are sealed, quiet ones settled, copies read back and mended, one bounded unit at a time.
+// Upkeep: what is done without being asked. Old packs are sealed, quiet ones settled, copies read back and mended, what came under a known instance UID
+// compared, one bounded unit at a time.
 //
 // Invariants: one unit runs at a time, in the background or by command; a unit that fails is told once and tried again later, and never ends the
 // loop; told to stop, it stops at the next piece and leaves nothing half believed.
@@ -20,6 +21,8 @@ export type UpkeepParts = {
   readonly clock: Clock;
   readonly settings: Settings;
   readonly say: (line: string) => void;
+  /** Compares one object that came under a known instance UID. */
+  readonly compare: (signal: AbortSignal) => Promise<UnitState>;
 };
 
 type UnitState = 'busy' | 'idle';
@@ -117,6 +120,7 @@ export class Upkeep {
         () => this.#seal(),
         () => this.#settle(),
         () => this.#scrub(),
+        () => this.#parts.compare(signal),
       ]) {
         if (signal.aborted) return;
         try {

@@ -7,9 +7,11 @@
 
 import { ArchiveError, type Clock, defaultTenant, type TenantId, tenantId } from '../base/index.ts';
 import type { Catalog, JsonObject, JsonValue, SiteTable } from '../catalog/index.ts';
+import { objectKinds } from '../dicom/index.ts';
 import type { Sql } from '../sql/index.ts';
 import type { Accounts } from './accounts.ts';
 import { type EntityRight, entityRights } from './rights.ts';
+import type { WhenKnown } from './when-known.ts';
 
 export type ApplicationEntity = {
   readonly title: string;
@@ -30,7 +32,7 @@ export type ApplicationEntity = {
   /** Order of transfer syntaxes that we accept from it; empty: the usual order. */
   readonly syntaxes: readonly string[];
   /** Which object counts when it sends other bytes under a known instance UID. */
-  readonly whenKnown: 'first' | 'last';
+  readonly whenKnown: WhenKnown;
   /** Matches we answer before we say that there are too many. */
   readonly matchesMax: number;
 };
@@ -218,6 +220,11 @@ function rowOf(entity: ApplicationEntity): JsonObject {
   return row;
 }
 
+function whenKnownOf(value: JsonValue | undefined): WhenKnown {
+  if (Array.isArray(value)) return objectKinds.filter((kind) => value.includes(kind));
+  return value === 'last' ? 'last' : 'first';
+}
+
 function entityOf(row: JsonObject): ApplicationEntity | undefined {
   const title = row['title'];
   if (typeof title !== 'string') return undefined;
@@ -239,7 +246,7 @@ function entityOf(row: JsonObject): ApplicationEntity | undefined {
     issuer: text(row['issuer']),
     charset: text(row['charset']),
     syntaxes: texts(row['syntaxes']),
-    whenKnown: row['whenKnown'] === 'last' ? 'last' : 'first',
+    whenKnown: whenKnownOf(row['whenKnown']),
     matchesMax: count(row['matchesMax']) ?? matchesMaxDefault,
   };
 }

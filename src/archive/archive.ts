@@ -18,6 +18,7 @@ import type { Instances } from './instances.ts';
 import type { KeyKeeper, KeyStatus } from './key-keeper.ts';
 import type { Objects } from './objects.ts';
 import type { ProcedureSteps } from './procedure-steps.ts';
+import type { QualityCases } from './quality-cases.ts';
 import type { Studies } from './studies.ts';
 
 export type DiskNote = {
@@ -50,6 +51,7 @@ export type ArchiveParts = {
   readonly commitments: Commitments;
   readonly forwarding: Forwarding;
   readonly steps: ProcedureSteps;
+  readonly quality: QualityCases;
   readonly accounts: Accounts;
   readonly keys: KeyKeeper;
   readonly clock: Clock;
@@ -141,6 +143,7 @@ export class Archive {
   readonly commitments: Commitments;
   readonly forwarding: Forwarding;
   readonly steps: ProcedureSteps;
+  readonly quality: QualityCases;
   readonly accounts: Accounts;
   readonly keys: KeyKeeper;
   readonly #parts: ArchiveParts;
@@ -154,6 +157,7 @@ export class Archive {
     this.commitments = parts.commitments;
     this.forwarding = parts.forwarding;
     this.steps = parts.steps;
+    this.quality = parts.quality;
     this.accounts = parts.accounts;
     this.keys = parts.keys;
     this.#parts = parts;

@@ -150,6 +150,15 @@ export const guardRows: AllRows = {
     judge: { action: 'step.read', about: ({ tenant }) => ({ tenant }) },
     completeness: { action: 'step.read', about: (tenant, study) => ({ tenant, study }) },
   },
+  quality: {
+    list: { action: 'study.find', about: ({ tenant }) => ({ tenant }) },
+    show: { action: 'study.find', found: (told) => ({ tenant: told.case.tenant, study: told.case.studyUid }) },
+    ofInstance: { action: 'study.find', about: (tenant) => ({ tenant }) },
+    decide: { action: 'study.change', found: ({ tenant, studyUid }) => ({ tenant, study: studyUid }) },
+    waiting: 'care.run',
+    compareNext: 'care.run',
+    compareAll: 'care.run',
+  },
   accounts: {
     write: 'site.write',
     hasUsers: 'log.in',

@@ -39,6 +39,7 @@ import { newGroup, newObjectId } from './objects.ts';
 import { Quarantine, type Quarantined } from './quarantine.ts';
 import { type ByteSource, readPieces } from './read-pieces.ts';
 import { SaidAbout } from './said-about.ts';
+import { countsLast, type WhenKnown } from './when-known.ts';
 
 export type StoreInstance = {
   readonly tenant: TenantId;
@@ -53,7 +54,7 @@ export type StoreInstance = {
   /** The study that it must be of: ARGUMENT_INVALID when it is of another. */
   readonly study?: string | undefined;
   /** Which object under one UID is shown when a second one comes with other bytes. */
-  readonly whenKnown?: 'first' | 'last' | undefined;
+  readonly whenKnown?: WhenKnown | undefined;
 };
 
 export type HideInstances = {
@@ -177,7 +178,7 @@ export class Instances {
       if (same !== undefined) return told(identity, reader, same, { kind: 'same', shown: same.shown, id: same.id });
     }
     const id = newObjectId(this.#clock, this.#random);
-    const rank = rankOf(known, options.whenKnown ?? 'first');
+    const rank = rankOf(known, countsLast(options.whenKnown, identity.class) ? 'last' : 'first');
     const about = this.#said.news(identity, group);
     let same: InstanceClaim | undefined;
     const content = await this.#write(options, coming, group, (written) => {

@@ -37,7 +37,15 @@ export { DataSetReader } from './data/reader.ts';
 export type { ReaderLimits } from './data/reader-limits.ts';
 export { bulkBytesMinDefault, defaultReaderLimits } from './data/reader-limits.ts';
 export type { PixelStart, ReaderOptions, ReaderState } from './data/reader-options.ts';
-export { isOtherThanStorage, isStorageClass, sopClassName, storageClassUids } from './data/sop-class.ts';
+export type { ObjectKind } from './data/sop-class.ts';
+export {
+  isOtherThanStorage,
+  isStorageClass,
+  objectKindOf,
+  objectKinds,
+  sopClassName,
+  storageClassUids,
+} from './data/sop-class.ts';
 export type { Tag } from './data/tag.ts';
 export { isPixelData, isPrivateTag, parseTag, tagHex, tags, tagText } from './data/tag.ts';
 export type { TransferSyntax } from './data/transfer-syntax.ts';

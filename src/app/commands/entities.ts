@@ -1,7 +1,14 @@
 // ae: the table of application entities, and whom we turned away.
 
-import { type ApplicationEntity, type EntityRight, entityRights, plainEntity } from '../../archive/index.ts';
+import {
+  type ApplicationEntity,
+  type EntityRight,
+  entityRights,
+  plainEntity,
+  type WhenKnown,
+} from '../../archive/index.ts';
 import { ArchiveError, tenantId } from '../../base/index.ts';
+import { objectKinds } from '../../dicom/index.ts';
 import { type CommandRun, defineCommand, textFlag } from '../command.ts';
 import { tableText, timeText } from '../say-sizes.ts';
 
@@ -24,6 +31,19 @@ function rightsOf(run: CommandRun): readonly EntityRight[] | undefined {
   if (unknown !== undefined)
     throw new ArchiveError('ARGUMENT_INVALID', `--may lists some of ${entityRights.join(', ')}`);
   return wanted === undefined ? undefined : entityRights.filter((right) => wanted.includes(right));
+}
+
+/** Kinds of objects of which the last counts. */
+function lastKindsOf(run: CommandRun): WhenKnown | undefined {
+  const wanted = listFlag(run, 'last');
+  if (wanted === undefined) return undefined;
+  if (run.flags['latest'] === true) throw new ArchiveError('ARGUMENT_INVALID', 'either --latest or --last');
+  if (wanted.length === 1 && wanted[0] === 'none') return 'first';
+  if (wanted.length === 1 && wanted[0] === 'all') return 'last';
+  const unknown = wanted.find((each) => !objectKinds.some((kind) => kind === each));
+  if (unknown !== undefined || wanted.length === 0)
+    throw new ArchiveError('ARGUMENT_INVALID', `--last lists some of ${objectKinds.join(', ')}, or says all or none`);
+  return objectKinds.filter((kind) => wanted.includes(kind));
 }
 
 /** HOST:PORT, the host in brackets where it has colons itself. */
@@ -50,6 +70,11 @@ export const aeSet = defineCommand({
     charset: { type: 'string', value: 'TERMS', says: 'Specific Character Set of answers to it' },
     syntaxes: { type: 'string', value: 'UID,...', says: 'transfer syntaxes to accept from it, best first' },
     latest: { type: 'boolean', says: 'of other bytes under a known instance UID the last that it sends is shown' },
+    last: {
+      type: 'string',
+      value: 'KIND,...',
+      says: `the same for some kinds alone: ${objectKinds.join(', ')}; or all, or none`,
+    },
     tls: { type: 'boolean', says: 'it is called over TLS' },
   },
   where: 'archive',
@@ -70,7 +95,7 @@ export const aeSet = defineCommand({
       issuer: textFlag(run.flags, 'issuer') ?? before.issuer,
       charset: textFlag(run.flags, 'charset') ?? before.charset,
       syntaxes: listFlag(run, 'syntaxes') ?? before.syntaxes,
-      whenKnown: run.flags['latest'] === true ? 'last' : before.whenKnown,
+      whenKnown: run.flags['latest'] === true ? 'last' : (lastKindsOf(run) ?? before.whenKnown),
       tls: run.flags['tls'] === true || before.tls,
     };
     await archive.entities.set(entity);

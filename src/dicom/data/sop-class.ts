@@ -347,6 +347,19 @@ function parseLines(text: string): Map<string, string> {
 const storageClasses = parseLines(storageLines);
 const otherClasses = parseLines(otherLines);
 
+/** What kind of object a SOP class is of, as far as its users are told apart. */
+export type ObjectKind = (typeof objectKinds)[number];
+export const objectKinds = ['image', 'presentation-state', 'key-object', 'report', 'other'] as const;
+
+export function objectKindOf(classUid: string): ObjectKind {
+  const storage = '1.2.840.10008.5.1.4.1.1.';
+  const name = sopClassName(classUid) ?? '';
+  if (classUid.startsWith(`${storage}11.`)) return 'presentation-state';
+  if (classUid === `${storage}88.59`) return 'key-object';
+  if (classUid.startsWith(`${storage}88.`)) return 'report';
+  return / Image Storage\b/.test(name) ? 'image' : 'other';
+}
+
 /** The name of a SOP class in the words of PS3.6; undefined when it is not known. */
 export function sopClassName(uid: string): string | undefined {
   return storageClasses.get(uid) ?? otherClasses.get(uid);

@@ -5,7 +5,7 @@
 // all (no disk, stopped) ends the pull; what only this object is to blame for is `refused` with its code.
 // Left out on purpose: connections that break (who calls tries again), order, and pace between studies.
 
-import type { Archive } from '../../archive/index.ts';
+import type { Archive, WhenKnown } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type TenantId } from '../../base/index.ts';
 import { DicomError, dimseStatus, type IncomingMessage, statusClass, statusText, tags } from '../../dicom/index.ts';
 import type { InstanceLine, LedgerLine } from './ledger.ts';
@@ -40,7 +40,7 @@ export type StudyPull = {
   readonly source: {
     readonly title: string;
     readonly issuer: string | undefined;
-    readonly whenKnown: 'first' | 'last';
+    readonly whenKnown: WhenKnown;
   };
   readonly limits: ReadonlySet<number>;
   readonly onStored: (bytes: number) => void;
