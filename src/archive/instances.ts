@@ -30,12 +30,14 @@ import {
 } from '../format/index.ts';
 import { hintInstance } from '../policy/index.ts';
 import type { Content, FactDraft, Vault } from '../vault/index.ts';
+import { correctedBy } from './corrected-output.ts';
 import { FamilyTurns } from './family-turns.ts';
 import { InstanceCutter } from './instance-cutter.ts';
 import { instanceBucket, instanceKey, studyFamily } from './instance-names.ts';
 import { type InstanceOutput, outputInstance } from './instance-output.ts';
 import { type InstanceIdentity, InstanceReader } from './instance-reader.ts';
 import { newGroup, newObjectId } from './objects.ts';
+import { type AmendedInstance, Overlay } from './overlay.ts';
 import { Quarantine, type Quarantined } from './quarantine.ts';
 import { type ByteSource, readPieces } from './read-pieces.ts';
 import { SaidAbout } from './said-about.ts';
@@ -96,6 +98,7 @@ export class Instances {
   /** Has no thread until something is decoded, and keeps no process alive. */
   readonly #pixels: PixelPool;
   readonly #said = new SaidAbout();
+  readonly #overlay: Overlay;
   readonly #recentGroups = new Map<string, KeyGroup>();
   readonly #onStored: OnStored;
 
@@ -106,6 +109,7 @@ export class Instances {
     this.#random = parts.random;
     this.#quarantine = new Quarantine(parts);
     this.#pixels = new PixelPool({ clock: parts.clock });
+    this.#overlay = new Overlay(parts.catalog);
     this.#onStored = parts.onStored;
   }
 
@@ -324,20 +328,38 @@ export class Instances {
   }
 
   /**
-   * The instance as it leaves: in the first of the syntaxes that it can leave in, the stored one before all others. DICOM_UNSUPPORTED when
-   * there is none; reading fails as `read` does.
+   * The instance as it leaves: in the first of the syntaxes that it can leave in, the stored one before all others, with what amends its study applied;
+   * without that where `original` says so, which its asker has to note. DICOM_UNSUPPORTED when there is none; reading fails as `read` does.
    */
-  async output(instance: Pick<FoundInstance, 'id' | 'syntaxUid'>, takes: readonly string[]): Promise<InstanceOutput> {
+  async output(
+    instance: Pick<FoundInstance, 'id' | 'syntaxUid'> & AmendedInstance,
+    takes: readonly string[],
+    which: 'amended' | 'original' = 'amended',
+  ): Promise<InstanceOutput> {
     const row = await this.object(instance);
     const read = (from: number, to: number): AsyncIterable<Uint8Array> => this.read(row, from, to);
-    return outputInstance(instance, row, takes, { read, pool: this.#pixels });
+    const correct = which === 'amended' ? await this.#overlay.of(row.group.tenant, instance) : undefined;
+    return outputInstance(instance, row, takes, { read, pool: this.#pixels, correct });
   }
 
-  /** The header: everything before the pixel data. Values of 64 KiB and more are named and not read. */
-  async header(instance: Pick<FoundInstance, 'id' | 'headBytes' | 'syntaxUid'>): Promise<DataSet> {
+  /** The header as it leaves: everything before the pixel data. Values of 64 KiB and more are named and not read; places are those of the stored bytes. */
+  async header(instance: Pick<FoundInstance, 'id' | 'headBytes' | 'syntaxUid'> & AmendedInstance): Promise<DataSet> {
     const row = await this.object(instance);
-    const reader = new DataSetReader({ syntax: transferSyntaxOf(instance.syntaxUid), stopAt: 'pixels' });
-    for await (const piece of this.read(row, 0, instance.headBytes)) reader.push(piece);
+    const stored = await this.#storedHeader(row, instance, undefined);
+    const correct = await this.#overlay.of(row.group.tenant, instance);
+    if (correct === undefined) return stored;
+    const read = async (which: 'usual' | 'all'): Promise<DataSet> =>
+      which === 'usual' ? stored : this.#storedHeader(row, instance, Number.POSITIVE_INFINITY);
+    return (await correctedBy(correct, read)) ?? stored;
+  }
+
+  async #storedHeader(
+    row: ObjectRow,
+    { syntaxUid, headBytes }: Pick<FoundInstance, 'headBytes' | 'syntaxUid'>,
+    bulkBytesMin: number | undefined,
+  ): Promise<DataSet> {
+    const reader = new DataSetReader({ syntax: transferSyntaxOf(syntaxUid), stopAt: 'pixels', bulkBytesMin });
+    for await (const piece of this.read(row, 0, headBytes)) reader.push(piece);
     return reader.headerDone ? reader.dataSet : reader.finish();
   }
 

@@ -14,7 +14,8 @@ import {
   systemTenant,
   utf8Bytes,
 } from '../base/index.ts';
-import type { CatalogChange, JsonObject, Version } from '../catalog/index.ts';
+import type { AmendmentChange, CatalogChange, JsonObject, Version } from '../catalog/index.ts';
+import { nameSearchKeys, searchText } from '../dicom/index.ts';
 import { decodeFact, type FactEvent, type ObjectEntry } from '../format/index.ts';
 import { studyFamily } from './instance-names.ts';
 import { aboutChanges, instanceChanges } from './project-instance.ts';
@@ -85,6 +86,14 @@ function objectChanges(entry: ObjectEntry, group: KeyGroup, version: Version): C
   ];
 }
 
+function amendment(
+  said: AmendmentChange['said'],
+  group: KeyGroup,
+  version: Version,
+): Omit<AmendmentChange, 'nameKeys'> {
+  return { kind: 'amendment', version, tenant: group.tenant, group, said };
+}
+
 function eventChanges(event: FactEvent, group: KeyGroup, version: Version): CatalogChange[] {
   switch (event.type) {
     case 'reencoded':
@@ -126,6 +135,19 @@ function eventChanges(event: FactEvent, group: KeyGroup, version: Version): Cata
       ];
     case 'imported':
       return [];
+    case 'merged':
+    case 'moved':
+    case 'corrected':
+    case 'decoded': {
+      const description = event.attributes['StudyDescription'];
+      const names = ['PatientName', 'OtherPatientNames'].flatMap((each) => event.attributes[each]?.split('\\') ?? []);
+      const search = description === undefined ? undefined : searchText(description);
+      return [{ ...amendment(event, group, version), nameKeys: nameSearchKeys(names), search }];
+    }
+    case 'originals':
+      return [{ ...amendment(event, group, version), nameKeys: [] }];
+    case 'withdrawn':
+      return [{ kind: 'withdrawal', version, tenant: group.tenant, group, said: event }];
     case 'compared': {
       const { type: kind, study, series, instance, ...rest } = event;
       const names = { tenant: group.tenant, studyUid: study, seriesUid: series, instanceUid: instance };

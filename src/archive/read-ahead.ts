@@ -6,6 +6,7 @@
 import { ArchiveError } from '../base/index.ts';
 import type { InstanceOutput } from './instance-output.ts';
 import type { Instances } from './instances.ts';
+import type { AmendedInstance } from './overlay.ts';
 
 export type SentInstance = {
   readonly id: string;
@@ -13,7 +14,7 @@ export type SentInstance = {
   readonly instanceUid: string;
   readonly syntaxUid: string;
   readonly sizeBytes: number;
-};
+} & AmendedInstance;
 
 export type Outgoing<Each extends SentInstance = SentInstance> = {
   readonly instance: Each;

@@ -56,6 +56,10 @@ export const errorRegistry = {
   DICOM_TIMEOUT: { retry: 'later', hint: 'the peer did not answer in time' },
   DICOM_CANCELLED: { retry: 'never', hint: 'whoever asked has cancelled' },
   LIMIT_EXCEEDED: { retry: 'never', hint: 'the named limit holds: see docs/limits.md' },
+  AMENDMENT_CONFLICT: {
+    retry: 'never',
+    hint: 'it contradicts what is in force: see stele patient show, or stele study history',
+  },
   BUSY: { retry: 'later', hint: 'try again shortly' },
   CLOSED: { retry: 'later', hint: 'the archive is stopping' },
   INTERNAL: { retry: 'never', hint: 'a mistake of ours: please report the code and the time' },

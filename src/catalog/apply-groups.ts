@@ -52,6 +52,8 @@ function gather(changes: readonly CatalogChange[]): Map<string, GroupNews> {
       case 'reencoded':
       case 'shred':
       case 'study':
+      case 'amendment':
+      case 'withdrawal':
         of(change.group);
         break;
       case 'compared':

@@ -8,6 +8,8 @@ import type { SqlTx } from '../sql/index.ts';
 import type { ChangeOf, PatientKey } from './changes.ts';
 import { applyLatest, type Cells, numberOrStub } from './latest-rows.ts';
 import type { NumbersTx, SeriesNumber } from './numbers.ts';
+import { newestDate, refreshPatient, refreshStudy } from './refresh-studies.ts';
+import { revisePatient, reviseStudy } from './revise-amended.ts';
 import { jsonValue, optional, textValue, timeValue } from './storable.ts';
 
 const patientCells = (key: PatientKey): Cells => ({
@@ -36,45 +38,40 @@ export async function applyPatient(tx: SqlTx, numbers: NumbersTx, change: Change
       name: optional(change.name, textValue),
       birth_date: optional(change.birthDate, textValue),
       sex: optional(change.sex, textValue),
+      said: null,
     },
     version: change.version,
   });
   if (!won) return;
   const patientNo = await patientNumber(tx, change);
-  await tx.run('DELETE FROM patient_keys WHERE patient_no = ?', [patientNo]);
+  const found = await tx.one<{ root_no: number | null }>('SELECT root_no FROM patients WHERE patient_no = ?', [
+    patientNo,
+  ]);
+  const rootNo = found?.root_no ?? patientNo;
+  await tx.run('DELETE FROM patient_keys WHERE root_no = ? AND patient_no = ? AND amendment_no = 0', [
+    rootNo,
+    patientNo,
+  ]);
   const keys = [...new Set(change.nameKeys.map(textValue))];
-  const newest = await newestDate(tx, patientNo);
+  const newest = await newestDate(tx, rootNo);
   await tx.many(
-    'INSERT INTO patient_keys (tenant, key, patient_no, newest_date) VALUES (?, ?, ?, ?)',
-    keys.map((key) => [change.tenant, key, patientNo, newest]),
+    'INSERT INTO patient_keys (tenant, key, patient_no, amendment_no, root_no, newest_date) VALUES (?, ?, ?, 0, ?, ?)',
+    keys.map((key) => [change.tenant, key, patientNo, rootNo, newest]),
   );
+  if (await numbers.hasAmendments()) await revisePatient(tx, patientNo);
 }
 
-async function newestDate(tx: SqlTx, patientNo: number): Promise<string> {
-  const statement = 'SELECT study_date FROM studies WHERE patient_no = ? ORDER BY study_date DESC LIMIT 1';
-  return (await tx.one<{ study_date: string }>(statement, [patientNo]))?.study_date ?? '';
-}
-
-/** The keys of a patient tell the date of the newest study. */
-export async function refreshPatient(tx: SqlTx, patientNo: number): Promise<void> {
-  const newest = await newestDate(tx, patientNo);
-  const statement = 'UPDATE patient_keys SET newest_date = ? WHERE patient_no = ? AND newest_date <> ?';
-  await tx.run(statement, [newest, patientNo, newest]);
-}
-
-/** Several values in one text, each between separators, so that one is found by `%\one\%`. */
-export function listText(values: readonly string[]): string {
-  return values.length === 0 ? '' : `\\${values.map(textValue).join('\\')}\\`;
-}
-
-export function listOfText(text: string): string[] {
-  return text === '' ? [] : text.slice(1, -1).split('\\');
-}
+/** The patients that data sets of a study name, where they do not agree. */
+const insertSaid =
+  'INSERT INTO study_patients (study_no, patient_no) VALUES (?, ?) ON CONFLICT (study_no, patient_no) DO NOTHING';
 
 export async function applyStudy(tx: SqlTx, numbers: NumbersTx, change: ChangeOf<'study'>): Promise<void> {
   const patientNo = await patientNumber(tx, { tenant: change.tenant, ...change.patient });
-  const patientOf = 'SELECT patient_no FROM studies WHERE tenant = ? AND study_uid = ?';
-  const before = await tx.one<{ patient_no: number | null }>(patientOf, [change.tenant, textValue(change.studyUid)]);
+  const patientOf = 'SELECT patient_no, said_patient_no AS said FROM studies WHERE tenant = ? AND study_uid = ?';
+  const before = await tx.one<{ patient_no: number | null; said: number | null }>(patientOf, [
+    change.tenant,
+    textValue(change.studyUid),
+  ]);
   const won = await applyLatest(tx, numbers, {
     table: 'studies',
     key: studyCells(change.tenant, change.studyUid),
@@ -83,6 +80,10 @@ export async function applyStudy(tx: SqlTx, numbers: NumbersTx, change: ChangeOf
       series_count: 0,
       group_no: numbers.group(change.group),
       patient_no: patientNo,
+      said_patient_no: patientNo,
+      said: null,
+      overlay: null,
+      amended: null,
       accession: optional(change.accession, textValue),
       study_id: optional(change.studyId, textValue),
       study_date: textValue(change.studyDate ?? ''),
@@ -95,9 +96,18 @@ export async function applyStudy(tx: SqlTx, numbers: NumbersTx, change: ChangeOf
     counted: ['instance_count', 'size_bytes', 'series_count'],
     version: change.version,
   });
+  const studyNo = await studyNumber(tx, change.tenant, change.studyUid);
+  if (before !== undefined && before.said !== null && before.said !== patientNo)
+    await tx.many(insertSaid, [
+      [studyNo, before.said],
+      [studyNo, patientNo],
+    ]);
+  if (won) {
+    await refreshStudy(tx, studyNo);
+    await refreshPatient(tx, patientNo);
+  }
+  if (await numbers.hasAmendments()) await reviseStudy(tx, studyNo);
   if (!won) return;
-  await refreshStudy(tx, await studyNumber(tx, change.tenant, change.studyUid));
-  await refreshPatient(tx, patientNo);
   // It was another patient's until now.
   const left = before?.patient_no ?? patientNo;
   if (left !== patientNo) await refreshPatient(tx, left);
@@ -145,25 +155,4 @@ export async function seriesNumber(
   const number = { no, studyNo };
   numbers.keepSeries(name, number);
   return number;
-}
-
-/** What a study's row says of its series, from their rows. */
-async function refreshStudy(tx: SqlTx, studyNo: number): Promise<void> {
-  const rows = await tx.all<{ modality: string | null; count: number }>(
-    'SELECT modality, CAST(count(*) AS INTEGER) AS count FROM series WHERE study_no = ? GROUP BY modality ORDER BY modality',
-    [studyNo],
-  );
-  const modalities = rows.flatMap((row) => (row.modality === null || row.modality === '' ? [] : [row.modality]));
-  const count = rows.reduce((sum, row) => sum + Number(row.count), 0);
-  await tx.run('UPDATE studies SET series_count = ?, modalities = ? WHERE study_no = ?', [
-    count,
-    listText(modalities),
-    studyNo,
-  ]);
-  await tx.run('DELETE FROM study_modalities WHERE study_no = ?', [studyNo]);
-  await tx.many(
-    `INSERT INTO study_modalities (tenant, modality, study_date, study_no)
-      SELECT tenant, ?, study_date, study_no FROM studies WHERE study_no = ? AND patient_no IS NOT NULL`,
-    modalities.map((modality) => [modality, studyNo]),
-  );
 }

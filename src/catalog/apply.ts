@@ -7,6 +7,7 @@
 import type { WriterId } from '../base/index.ts';
 import { assert, never } from '../base/index.ts';
 import type { SqlTx } from '../sql/index.ts';
+import { applyAmendment, applyWithdrawal } from './apply-amendments.ts';
 import { applySeriesDevice } from './apply-devices.ts';
 import { applyGroups } from './apply-groups.ts';
 import { applyInstances } from './apply-instances.ts';
@@ -120,6 +121,10 @@ function applyRow(tx: SqlTx, numbers: NumbersTx, change: CatalogChange): Promise
       return applySeriesDevice(tx, numbers, change);
     case 'document':
       return applyDocument(tx, numbers, change);
+    case 'amendment':
+      return applyAmendment(tx, numbers, change);
+    case 'withdrawal':
+      return applyWithdrawal(tx, numbers, change);
     default:
       return never(change, 'a kind of change');
   }

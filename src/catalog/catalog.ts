@@ -8,6 +8,7 @@ import type { KeyGroup, WriterId } from '../base/index.ts';
 import { bytesOfId, idOfBytes, writerId } from '../base/index.ts';
 import type { Sql } from '../sql/index.ts';
 import { clearTables } from '../sql/index.ts';
+import { AmendmentQueries } from './amendment-queries.ts';
 import { applyChanges } from './apply.ts';
 import type { AppliedSequence, CatalogChange } from './changes.ts';
 import { DeviceQueries } from './device-queries.ts';
@@ -35,6 +36,7 @@ export class Catalog {
   readonly instances: InstanceQueries;
   readonly quality: QualityQueries;
   readonly devices: DeviceQueries;
+  readonly amendments: AmendmentQueries;
   readonly documents: DocumentQueries;
   readonly releases: ReleaseQueries;
 
@@ -48,6 +50,7 @@ export class Catalog {
     this.instances = new InstanceQueries(sql);
     this.quality = new QualityQueries(sql);
     this.devices = new DeviceQueries(sql);
+    this.amendments = new AmendmentQueries(sql);
     this.documents = new DocumentQueries(sql);
     this.releases = new ReleaseQueries(sql);
   }

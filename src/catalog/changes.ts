@@ -6,6 +6,7 @@
 // Left out on purpose: the JSON of entries and events; who projects knows it, the catalog does not.
 
 import type { HybridTime, KeyGroup, RecordId, TenantId, WriterId } from '../base/index.ts';
+import type { AmendmentEvent, OriginalsEvent, WithdrawnEvent } from '../format/index.ts';
 
 /** When and where a fact was written down: the record of its entry, event or site row. Greater by time, writer, sequence. */
 export type Version = { readonly time: HybridTime; readonly record: RecordId };
@@ -244,6 +245,28 @@ export type RejectionChange = {
   readonly instanceUids: readonly string[];
 };
 
+/** Something amends what data sets say, or originals were given out, which amends nothing. Latest wins by tenant and `said.id`. */
+export type AmendmentChange = {
+  readonly kind: 'amendment';
+  readonly version: Version;
+  readonly tenant: TenantId;
+  readonly group: KeyGroup;
+  readonly said: AmendmentEvent | OriginalsEvent;
+  /** What a name in it is found by. */
+  readonly nameKeys: readonly string[];
+  /** Words of a description in it, normalised by who projects. */
+  readonly search?: string | undefined;
+};
+
+/** An amendment has no effect. Latest wins by tenant and the amendment's id. */
+export type WithdrawalChange = {
+  readonly kind: 'withdrawal';
+  readonly version: Version;
+  readonly tenant: TenantId;
+  readonly group: KeyGroup;
+  readonly said: WithdrawnEvent;
+};
+
 /** Latest wins by tenant, family and number. */
 export type DocumentChange = {
   readonly kind: 'document';
@@ -277,6 +300,8 @@ export type CatalogChange =
   | SeriesChange
   | InstanceChange
   | RejectionChange
+  | AmendmentChange
+  | WithdrawalChange
   | ComparedChange
   | QualityChange
   | SeriesDeviceChange

@@ -7,7 +7,8 @@ import type { KeyGroup } from '../base/index.ts';
 import type { SqlTx } from '../sql/index.ts';
 import { forgetSeriesDevices } from './apply-devices.ts';
 import { stateNumbers } from './apply-objects.ts';
-import { refreshPatient } from './apply-studies.ts';
+import { refreshPatient } from './refresh-studies.ts';
+import { revisePatient } from './revise-amended.ts';
 import { groupIdBytes } from './storable.ts';
 
 /** First writing of a group that was never written to: later than every time. */
@@ -37,9 +38,12 @@ export async function forgetGroup(tx: SqlTx, group: KeyGroup): Promise<number> {
   }
   await tx.run('DELETE FROM documents WHERE entry_id IN (SELECT entry_id FROM objects WHERE group_no = ?)', [found.no]);
   const studies = 'SELECT study_no FROM studies WHERE group_no = ?';
-  const patients = await tx.all<{ patient_no: number }>('SELECT DISTINCT patient_no FROM studies WHERE group_no = ?', [
-    found.no,
-  ]);
+  const patients = await tx.all<{ patient_no: number | null }>(
+    `SELECT patient_no FROM studies WHERE group_no = ? UNION SELECT said_patient_no FROM studies WHERE group_no = ?
+      UNION SELECT patient_no FROM study_patients WHERE study_no IN (${studies})
+      UNION SELECT target_no FROM amendments WHERE group_no = ?`,
+    [found.no, found.no, found.no, found.no],
+  );
   await tx.run(
     `DELETE FROM instances WHERE series_no IN (SELECT series_no FROM series WHERE study_no IN (${studies}))`,
     [found.no],
@@ -55,8 +59,17 @@ export async function forgetGroup(tx: SqlTx, group: KeyGroup): Promise<number> {
   );
   await tx.run(`DELETE FROM study_modalities WHERE study_no IN (${studies})`, [found.no]);
   await tx.run('DELETE FROM series WHERE study_no IN (SELECT study_no FROM studies WHERE group_no = ?)', [found.no]);
+  await tx.run(`DELETE FROM study_patients WHERE study_no IN (${studies})`, [found.no]);
+  await tx.run(`DELETE FROM study_accessions WHERE study_no IN (${studies})`, [found.no]);
   await tx.run('DELETE FROM studies WHERE group_no = ?', [found.no]);
-  for (const { patient_no } of patients) await forgetPatient(tx, patient_no);
+  for (const table of ['patient_keys', 'patient_names'])
+    await tx.run(
+      `DELETE FROM ${table} WHERE amendment_no IN (SELECT amendment_no FROM amendments WHERE group_no = ?)`,
+      [found.no],
+    );
+  await tx.run('DELETE FROM amendments WHERE group_no = ?', [found.no]);
+  await tx.run('DELETE FROM withdrawals WHERE group_no = ?', [found.no]);
+  for (const { patient_no } of patients) if (patient_no !== null) await forgetPatient(tx, patient_no);
   await tx.run('DELETE FROM moves WHERE group_no = ?', [found.no]);
   const { changes } = await tx.run('DELETE FROM objects WHERE group_no = ?', [found.no]);
   await tx.run(
@@ -69,14 +82,35 @@ export async function forgetGroup(tx: SqlTx, group: KeyGroup): Promise<number> {
 /** A patient nothing is left of. Where something is, what is known of the patient was said by that too. */
 async function forgetPatient(tx: SqlTx, patientNo: number): Promise<void> {
   const left = await tx.one(
-    `SELECT 1 AS there WHERE EXISTS (SELECT 1 FROM studies WHERE patient_no = ?)
+    `SELECT 1 AS there WHERE EXISTS (SELECT 1 FROM studies WHERE patient_no = ? AND said_patient_no = patient_no)
+      OR EXISTS (SELECT 1 FROM studies WHERE said_patient_no = ? AND said_patient_no <> patient_no)
+      OR EXISTS (SELECT 1 FROM study_patients WHERE patient_no = ?)
       OR EXISTS (SELECT 1 FROM documents WHERE patient_no = ?)`,
-    [patientNo, patientNo],
+    [patientNo, patientNo, patientNo, patientNo],
   );
   if (left !== undefined) {
     await refreshPatient(tx, patientNo);
     return;
   }
-  await tx.run('DELETE FROM patient_keys WHERE patient_no = ?', [patientNo]);
-  await tx.run('DELETE FROM patients WHERE patient_no = ?', [patientNo]);
+  const amended = await tx.one(
+    `SELECT 1 AS there WHERE EXISTS (SELECT 1 FROM amendments WHERE patient_no = ?)
+      OR EXISTS (SELECT 1 FROM amendments WHERE target_no = ?)`,
+    [patientNo, patientNo],
+  );
+  const root = await tx.one<{ no: number | null }>('SELECT root_no AS no FROM patients WHERE patient_no = ?', [
+    patientNo,
+  ]);
+  await tx.run('DELETE FROM patient_keys WHERE root_no = ? AND patient_no = ?', [root?.no ?? patientNo, patientNo]);
+  await tx.run('DELETE FROM patient_names WHERE patient_no = ?', [patientNo]);
+  if (amended === undefined) {
+    await tx.run('DELETE FROM patients WHERE patient_no = ?', [patientNo]);
+    return;
+  }
+  // No header that can still be read describes the patient; amendments name them all the same.
+  await tx.run(
+    `UPDATE patients SET name = NULL, birth_date = NULL, sex = NULL, said = NULL, hybrid = 0, rec_writer_no = 0, rec_seq = 0
+      WHERE patient_no = ?`,
+    [patientNo],
+  );
+  await revisePatient(tx, patientNo);
 }

@@ -3,12 +3,14 @@
 //
 // What resolves is committed, not yet durable (packs are). Everything is safe to repeat; the order of batches does not matter.
 
+export type { AmendmentRow, KnownPatient, StudyAmendments } from './amendment-queries.ts';
 export { changesPerBatchMax } from './apply.ts';
 export type { DeviceName } from './apply-devices.ts';
 export { deviceIdOf } from './apply-devices.ts';
 export { besideAnother } from './apply-quality.ts';
 export { Catalog } from './catalog.ts';
 export type {
+  AmendmentChange,
   AppliedSequence,
   BucketChange,
   CatalogChange,
@@ -35,6 +37,7 @@ export type {
   SiteChange,
   StudyChange,
   Version,
+  WithdrawalChange,
 } from './changes.ts';
 export type { Device, DeviceHabit, SeriesRead, SeriesReadCursor } from './device-queries.ts';
 export type { DocumentRow } from './document-queries.ts';
@@ -46,6 +49,7 @@ export type { ListCursor, Listed, Listing, ListOptions } from './object-listing.
 export type { ContentCursor, Page, RangeCursor, SequenceRange, Totals } from './object-queries.ts';
 export { rowsPerPageMax } from './object-queries.ts';
 export type { ObjectRow } from './object-rows.ts';
+export { decodingFor, patientText, stepsFor } from './resolve-amendments.ts';
 export type { Level, Search, SearchCondition, SearchField, SearchMatch } from './search-pieces.ts';
 export { searchValuesMax } from './search-pieces.ts';
 export type { Beside, Compared, QualityCase, QualityCursor, QualityFilter } from './quality-queries.ts';

@@ -3,6 +3,9 @@
 // The search for studies by name: a key's row repeats the date of its patient's newest study, so that of all patients a name may mean the hundred that were
 // here last are found without a look at their studies; `studies_by_date` holds the patient, so that a walk along the dates needs no study's row.
 //
+// What amendments (merges, moves, corrections) make of a patient or study is in its row, so that searching costs nothing more; what headers said is kept
+// beside it, in `said`, where it differs. `root_no` is who a patient is in the end; a key of a name stands for that patient.
+//
 // Instances are counted per series: `shown` is 1 for the one of an instance UID that counts, and the counts of series and study are of those.
 //
 // Why the indexes of `objects` are what they are, since each costs every put:
@@ -196,6 +199,62 @@ export const catalogMigrations = [
         device_no INTEGER NOT NULL, how TEXT NOT NULL, declared TEXT NOT NULL, read_as TEXT NOT NULL, series_count INTEGER NOT NULL,
         PRIMARY KEY (device_no, how, declared, read_as)
       ) WITHOUT ROWID, STRICT`,
+    ],
+  }),
+  defineMigration({
+    room: 'catalog',
+    number: 5,
+    name: 'amendments: merges, moves and corrections, and what headers said before them',
+    statements: [
+      `CREATE TABLE amendments (
+        amendment_no INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, amendment_id BLOB NOT NULL, type TEXT NOT NULL, group_no INTEGER NOT NULL,
+        study_uid TEXT, patient_no INTEGER, target_no INTEGER, body TEXT NOT NULL, name_keys TEXT NOT NULL, search TEXT, ${version}
+      ) STRICT`,
+      'CREATE UNIQUE INDEX amendments_by_id ON amendments (tenant, amendment_id)',
+      'CREATE INDEX amendments_by_study ON amendments (tenant, study_uid) WHERE study_uid IS NOT NULL',
+      'CREATE INDEX amendments_by_patient ON amendments (patient_no) WHERE patient_no IS NOT NULL',
+      'CREATE INDEX amendments_by_target ON amendments (target_no) WHERE target_no IS NOT NULL',
+      'CREATE INDEX amendments_by_group ON amendments (group_no)',
+      `CREATE TABLE withdrawals (
+        tenant INTEGER NOT NULL, amendment_id BLOB NOT NULL, group_no INTEGER NOT NULL, body TEXT NOT NULL, ${version},
+        PRIMARY KEY (tenant, amendment_id)
+      ) WITHOUT ROWID, STRICT`,
+      'CREATE INDEX withdrawals_by_group ON withdrawals (group_no)',
+
+      'ALTER TABLE patients ADD COLUMN root_no INTEGER',
+      'ALTER TABLE patients ADD COLUMN said TEXT',
+      'CREATE INDEX patients_merged ON patients (root_no) WHERE root_no IS NOT NULL',
+      `CREATE TABLE patient_name_keys (
+        tenant INTEGER NOT NULL, key TEXT NOT NULL, patient_no INTEGER NOT NULL, amendment_no INTEGER NOT NULL, root_no INTEGER NOT NULL,
+        newest_date TEXT NOT NULL, PRIMARY KEY (tenant, key, patient_no, amendment_no)
+      ) WITHOUT ROWID, STRICT`,
+      `INSERT INTO patient_name_keys (tenant, key, patient_no, amendment_no, root_no, newest_date)
+        SELECT tenant, key, patient_no, 0, patient_no, newest_date FROM patient_keys`,
+      'DROP TABLE patient_keys',
+      'ALTER TABLE patient_name_keys RENAME TO patient_keys',
+      'CREATE INDEX patient_keys_by_root ON patient_keys (root_no)',
+      'CREATE INDEX patient_keys_amended ON patient_keys (amendment_no) WHERE amendment_no > 0',
+      `CREATE TABLE patient_names (
+        root_no INTEGER NOT NULL, patient_no INTEGER NOT NULL, amendment_no INTEGER NOT NULL, name TEXT NOT NULL,
+        PRIMARY KEY (root_no, patient_no, amendment_no)
+      ) WITHOUT ROWID, STRICT`,
+      'CREATE INDEX patient_names_amended ON patient_names (amendment_no)',
+      'CREATE INDEX patient_names_by_patient ON patient_names (patient_no)',
+
+      'ALTER TABLE studies ADD COLUMN said_patient_no INTEGER',
+      'UPDATE studies SET said_patient_no = patient_no',
+      'ALTER TABLE studies ADD COLUMN said TEXT',
+      'ALTER TABLE studies ADD COLUMN overlay TEXT',
+      'ALTER TABLE studies ADD COLUMN amended TEXT',
+      'CREATE INDEX studies_by_said ON studies (said_patient_no) WHERE said_patient_no <> patient_no',
+      `CREATE TABLE study_patients (
+        study_no INTEGER NOT NULL, patient_no INTEGER NOT NULL, PRIMARY KEY (study_no, patient_no)
+      ) WITHOUT ROWID, STRICT`,
+      'CREATE INDEX study_patients_by_patient ON study_patients (patient_no)',
+      `CREATE TABLE study_accessions (
+        tenant INTEGER NOT NULL, accession TEXT NOT NULL, study_no INTEGER NOT NULL, PRIMARY KEY (tenant, accession, study_no)
+      ) WITHOUT ROWID, STRICT`,
+      'CREATE INDEX study_accessions_by_study ON study_accessions (study_no)',
     ],
   }),
 ];

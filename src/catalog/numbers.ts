@@ -231,6 +231,18 @@ export class NumbersTx {
     this.#groups.set(key, number);
   }
 
+  #amended: boolean | undefined;
+
+  /** Whether there is any amendment at all: most houses have few, and what none concerns need not ask further. */
+  async hasAmendments(): Promise<boolean> {
+    this.#amended ??= (await this.#tx.one('SELECT 1 AS there FROM amendments LIMIT 1')) !== undefined;
+    return this.#amended;
+  }
+
+  noteAmendment(): void {
+    this.#amended = true;
+  }
+
   knownSeries(name: string): SeriesNumber | undefined {
     return this.#series.get(name) ?? this.#kept.series.get(name);
   }

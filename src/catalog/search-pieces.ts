@@ -11,6 +11,8 @@ import { textValue } from './storable.ts';
 export type Level = 'patient' | 'study' | 'series' | 'instance';
 
 export type SearchField =
+  | 'patientNo'
+  | 'studyNo'
   | 'patientId'
   | 'issuer'
   | 'patientName'
@@ -44,7 +46,12 @@ export type SearchMatch =
   /** Both ends included; texts compare by their characters, as dates and times do. */
   | { readonly kind: 'range'; readonly from?: string | undefined; readonly to?: string | undefined };
 
-export type SearchCondition = { readonly field: SearchField; readonly match: SearchMatch };
+export type SearchCondition = {
+  readonly field: SearchField;
+  readonly match: SearchMatch;
+  /** Rows that fit as well, by their numbers: what they were called before is what is asked for. */
+  readonly orNumbers?: readonly number[] | undefined;
+};
 
 export type Search = {
   readonly tenant: TenantId;
@@ -57,9 +64,14 @@ export type Search = {
 export const searchValuesMax = 4096;
 const valuesPerList = 500;
 
+/** The number of the row in which a field stands. */
+const numberColumns: Readonly<Partial<Record<Level, string>>> = { patient: 'p.patient_no', study: 's.study_no' };
+
 export const fields: Readonly<
   Record<SearchField, { readonly level: Level; readonly column: string; readonly number?: true }>
 > = {
+  patientNo: { level: 'patient', column: 'p.patient_no', number: true },
+  studyNo: { level: 'study', column: 's.study_no', number: true },
   patientId: { level: 'patient', column: 'p.patient_id' },
   issuer: { level: 'patient', column: 'p.issuer' },
   patientName: { level: 'patient', column: 'p.name' },
@@ -104,7 +116,17 @@ function likePattern(pattern: string): string {
 }
 
 export function pieceOf(condition: SearchCondition): Piece {
-  const { column, number } = fields[condition.field];
+  const { column, level } = fields[condition.field];
+  const piece = columnPiece(condition, column);
+  const { orNumbers = [] } = condition;
+  if (orNumbers.length === 0) return piece;
+  const list = orNumbers.map(() => '?').join(', ');
+  return any([piece, { text: `${numberColumns[level]} IN (${list})`, values: orNumbers }]);
+}
+
+/** The condition on another column than the field's own. */
+export function columnPiece(condition: SearchCondition, column: string): Piece {
+  const { number } = fields[condition.field];
   const { match } = condition;
   switch (match.kind) {
     case 'equals':
@@ -159,7 +181,13 @@ function namePiece(column: string, pattern: string): Piece {
   const like = likePattern(pattern.replace(/\^+$/, ''));
   const name = `lower(rtrim(${column}, '^'))`;
   const forms = [like, `${like}=%`, `%=${like}`, `%=${like}=%`];
-  return any(forms.map((form) => ({ text: `${name} LIKE lower(?) ESCAPE '!'`, values: [form] })));
+  const named = forms.map((form) => ({ text: `${name} LIKE lower(?) ESCAPE '!'`, values: [form] }));
+  // What an amended patient was called otherwise; most patients have no such row.
+  const other = any(
+    forms.map((form) => ({ text: `lower(rtrim(n.name, '^')) LIKE lower(?) ESCAPE '!'`, values: [form] })),
+  );
+  const text = `EXISTS (SELECT 1 FROM patient_names n WHERE n.root_no = p.patient_no AND ${other.text})`;
+  return any([...named, { text, values: other.values }]);
 }
 
 export function all(list: readonly Piece[]): Piece {
@@ -199,7 +227,7 @@ export function wherePieces(search: Search, level: Level): Piece[] {
 
 export function namePieces(keys: readonly string[]): Piece[] {
   return keys.map((key) => ({
-    text: 'EXISTS (SELECT 1 FROM patient_keys k WHERE k.patient_no = p.patient_no AND k.key >= ? AND k.key < ?)',
+    text: 'EXISTS (SELECT 1 FROM patient_keys k WHERE k.root_no = p.patient_no AND k.key >= ? AND k.key < ?)',
     values: [textValue(key), afterPrefix(textValue(key))],
   }));
 }

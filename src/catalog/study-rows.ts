@@ -2,7 +2,7 @@
 
 import type { KeyGroup } from '../base/index.ts';
 import { idOfBytes, tenantId } from '../base/index.ts';
-import { listOfText } from './apply-studies.ts';
+import { listOfText } from './refresh-studies.ts';
 import type { JsonObject } from './changes.ts';
 import { groupIdOf } from './storable.ts';
 
@@ -30,6 +30,8 @@ export type FoundStudy = {
   readonly seriesCount: number;
   readonly instanceCount: number;
   readonly sizeBytes: number;
+  /** Changes when anything amends what the study's data sets say; undefined when nothing does. */
+  readonly amended: string | undefined;
 };
 
 export type FoundSeries = {
@@ -61,19 +63,21 @@ export type FoundInstance = {
   readonly bitsAllocated: number | undefined;
   readonly sizeBytes: number;
   readonly headBytes: number;
+  /** The study's. */
+  readonly amended: string | undefined;
 };
 
 export const patientColumns = 'p.patient_id, p.issuer, p.name, p.birth_date, p.sex';
 
 export const studyColumns = `s.study_uid, s.accession, s.study_id, s.study_date, s.study_time,
   s.description AS study_description, s.referrer, s.modalities, s.more AS study_more, s.series_count,
-  s.instance_count AS study_instances, s.size_bytes AS study_bytes, g.group_id, g.tenant, g.year, ${patientColumns}`;
+  s.instance_count AS study_instances, s.size_bytes AS study_bytes, s.overlay, s.amended, g.group_id, g.tenant, g.year, ${patientColumns}`;
 
 export const seriesColumns = `e.series_uid, e.modality, e.series_number, e.description, e.body_part, e.series_date, e.series_time,
   e.more, e.instance_count, e.size_bytes`;
 
 export const instanceColumns = `i.entry_id, s.study_uid, e.series_uid, i.instance_uid, i.class_uid, i.syntax_uid, i.instance_number,
-  i.frames, i.pixel_rows, i.pixel_columns, i.bits_allocated, i.size_bytes, i.head_bytes`;
+  i.frames, i.pixel_rows, i.pixel_columns, i.bits_allocated, i.size_bytes, i.head_bytes, s.amended`;
 
 export type SelectedPatient = {
   patient_id: string;
@@ -96,6 +100,8 @@ export type SelectedStudy = SelectedPatient & {
   series_count: number;
   study_instances: number;
   study_bytes: number;
+  overlay: string | null;
+  amended: string | null;
   group_id: Uint8Array;
   tenant: number;
   year: number;
@@ -128,6 +134,7 @@ export type SelectedInstance = {
   bits_allocated: number | null;
   size_bytes: number;
   head_bytes: number;
+  amended: string | null;
 };
 
 const moreOf = (text: string | null): JsonObject => (text === null ? {} : (JSON.parse(text) as JsonObject));
@@ -142,11 +149,22 @@ export function foundPatient(row: SelectedPatient): FoundPatient {
   };
 }
 
+/** As the study's own amendments have it. */
+function overlaid(patient: FoundPatient, overlay: string): FoundPatient {
+  const { PatientName, PatientBirthDate, PatientSex } = JSON.parse(overlay) as Record<string, string | undefined>;
+  return {
+    ...patient,
+    name: PatientName ?? patient.name,
+    birthDate: PatientBirthDate ?? patient.birthDate,
+    sex: PatientSex ?? patient.sex,
+  };
+}
+
 export function foundStudy(row: SelectedStudy): FoundStudy {
   return {
     studyUid: row.study_uid,
     group: { tenant: tenantId(row.tenant), year: row.year, group: groupIdOf(row.group_id) },
-    patient: foundPatient(row),
+    patient: row.overlay === null ? foundPatient(row) : overlaid(foundPatient(row), row.overlay),
     accession: row.accession ?? undefined,
     studyId: row.study_id ?? undefined,
     studyDate: row.study_date === '' ? undefined : row.study_date,
@@ -158,6 +176,7 @@ export function foundStudy(row: SelectedStudy): FoundStudy {
     seriesCount: row.series_count,
     instanceCount: row.study_instances,
     sizeBytes: row.study_bytes,
+    amended: row.amended ?? undefined,
   };
 }
 
@@ -192,5 +211,6 @@ export function foundInstance(row: SelectedInstance): FoundInstance {
     bitsAllocated: row.bits_allocated ?? undefined,
     sizeBytes: row.size_bytes,
     headBytes: row.head_bytes,
+    amended: row.amended ?? undefined,
   };
 }

@@ -9,6 +9,7 @@
 import type { SqlTx, SqlValue } from '../sql/index.ts';
 import { inList, inListMax, inValues, pieces } from '../sql/index.ts';
 import type { PatientKey } from './changes.ts';
+import { withFormerNumbers } from './former-numbers.ts';
 import type { Page } from './object-queries.ts';
 import { pageLimit } from './object-queries.ts';
 import {
@@ -59,6 +60,10 @@ const sortedDate = "(s.study_date || '')";
 const seriesShown = '(e.instance_count > 0 OR NOT EXISTS (SELECT 1 FROM instances i WHERE i.series_no = e.series_no))';
 const somethingShown = `(s.instance_count > 0 OR NOT EXISTS (
   SELECT 1 FROM series e JOIN instances i ON i.series_no = e.series_no WHERE e.study_no = s.study_no))`;
+
+/** Described by headers or by an amendment, nobody else in the end, and with something to show. */
+const patientShown = `p.tenant = ? AND (p.rec_writer_no > 0 OR p.said IS NOT NULL) AND p.root_no IS NULL
+  AND EXISTS (SELECT 1 FROM studies x WHERE x.patient_no = p.patient_no)`;
 
 /** A study that was found: its number and its date. */
 type Place = { readonly no: number; readonly date: string };
@@ -121,11 +126,12 @@ export class StudySearch {
   }
 
   /** Patients, in the order they came to be known. */
-  async patients(search: Search, options: PageOptions): Promise<SearchPage<FoundPatient>> {
+  async patients(asked: Search, options: PageOptions): Promise<SearchPage<FoundPatient>> {
+    const search = await withFormerNumbers(this.#sql, asked);
     const found = await this.#select<SelectedPatient & { no: number }>(search, 'patient', options, {
       select: `SELECT p.patient_no AS no, ${patientColumns}`,
       from: 'FROM patients p',
-      where: [{ text: 'p.tenant = ? AND p.rec_writer_no > 0', values: [search.tenant] }],
+      where: [{ text: patientShown, values: [search.tenant] }],
       after: (cursor) => ({ text: 'p.patient_no > ?', values: [cursor.no] }),
       order: 'ORDER BY p.patient_no',
     });
@@ -133,7 +139,8 @@ export class StudySearch {
   }
 
   /** Studies, newest first. */
-  async studies(search: Search, options: PageOptions): Promise<SearchPage<FoundStudy>> {
+  async studies(asked: Search, options: PageOptions): Promise<SearchPage<FoundStudy>> {
+    const search = await withFormerNumbers(this.#sql, asked);
     const places = (await this.#ofLatestPatients(search, options)) ?? (await this.#places(search, options));
     // Found first and read afterwards: what is sorted is a number and a date, not whole rows.
     const rows = await this.#studyRows(places.map((place) => place.no));
@@ -168,7 +175,7 @@ export class StudySearch {
     const range = [tenant, textValue(key), afterPrefix(textValue(key))];
     const keys = 'FROM patient_keys WHERE tenant = ? AND key >= ? AND key < ?';
     const counted = await this.#sql.one<{ count: number }>(
-      `SELECT CAST(count(*) AS INTEGER) AS count FROM (SELECT patient_no ${keys} LIMIT ${passedKeysMax + 1}) c`,
+      `SELECT CAST(count(*) AS INTEGER) AS count FROM (SELECT root_no ${keys} LIMIT ${passedKeysMax + 1}) c`,
       range,
     );
     const count = counted?.count ?? 0;
@@ -179,7 +186,7 @@ export class StudySearch {
     const where = all([{ text: 's.patient_no = c.patient_no', values: [] }, ...conditions.map(pieceOf)]);
     const places = await this.#sql.all<Place>(
       `SELECT s.study_no AS no, s.study_date AS date
-        FROM (SELECT patient_no, max(newest_date) AS newest ${keys} GROUP BY patient_no ORDER BY newest DESC LIMIT ?) c
+        FROM (SELECT root_no AS patient_no, max(newest_date) AS newest ${keys} GROUP BY root_no ORDER BY newest DESC LIMIT ?) c
         CROSS JOIN studies s ${conditions.length === 0 ? '' : 'JOIN patients p ON p.patient_no = s.patient_no'}
         WHERE ${where.text} ORDER BY ${sortedDate} DESC, s.study_no DESC LIMIT ?`,
       [...range, patients, ...where.values, limit],
@@ -213,7 +220,8 @@ export class StudySearch {
   }
 
   /** Series, in the order they came to be known. */
-  async series(search: Search, options: PageOptions): Promise<SearchPage<FoundSeries>> {
+  async series(asked: Search, options: PageOptions): Promise<SearchPage<FoundSeries>> {
+    const search = await withFormerNumbers(this.#sql, asked);
     const found = await this.#select<SelectedSeries & { no: number }>(search, 'series', options, {
       select: `SELECT e.series_no AS no, ${seriesColumns}, ${studyColumns}`,
       from: `FROM series e JOIN studies s ON s.study_no = e.study_no JOIN patients p ON p.patient_no = s.patient_no
@@ -229,7 +237,8 @@ export class StudySearch {
   }
 
   /** Instances that are shown, in the order they came. */
-  async instances(search: Search, options: PageOptions): Promise<SearchPage<FoundInstance>> {
+  async instances(asked: Search, options: PageOptions): Promise<SearchPage<FoundInstance>> {
+    const search = await withFormerNumbers(this.#sql, asked);
     const found = await this.#select<SelectedInstance & { no: number }>(search, 'instance', options, {
       select: `SELECT i.instance_no AS no, ${instanceColumns}`,
       from: `FROM instances i JOIN series e ON e.series_no = i.series_no JOIN studies s ON s.study_no = e.study_no
@@ -250,7 +259,7 @@ export class StudySearch {
     const described: Piece = { text: 's.tenant = ? AND s.patient_no IS NOT NULL', values: [search.tenant] };
     const exact = (field: SearchField): boolean =>
       search.conditions.some((each) => each.field === field && each.match.kind === 'equals');
-    if (exact('patientId'))
+    if (exact('patientId') || exact('patientNo'))
       return {
         from: 'patients p CROSS JOIN studies s',
         values: [],
@@ -258,12 +267,12 @@ export class StudySearch {
         keys,
         date: sortedDate,
       };
-    if (exact('studyUid') || exact('accession'))
+    if (exact('studyUid') || exact('accession') || exact('studyNo'))
       return { from: 'studies s', values: [], where: [described], keys, date: sortedDate };
     const [longest, ...rest] = [...keys].sort((one, other) => other.length - one.length);
     if (longest !== undefined) {
       const range = [search.tenant, textValue(longest), afterPrefix(textValue(longest))];
-      const some = 'SELECT DISTINCT patient_no FROM patient_keys WHERE tenant = ? AND key >= ? AND key < ?';
+      const some = 'SELECT DISTINCT root_no AS patient_no FROM patient_keys WHERE tenant = ? AND key >= ? AND key < ?';
       const counted = await this.#sql.one<{ count: number }>(
         `SELECT CAST(count(*) AS INTEGER) AS count FROM (${some} LIMIT ${candidatesMax + 1}) c`,
         range,

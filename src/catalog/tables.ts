@@ -163,17 +163,38 @@ export const catalogTables: readonly TableDeclaration[] = [
       name: 'text',
       birth_date: 'text',
       sex: 'text',
+      root_no: 'integer',
+      said: 'text',
       ...version,
     },
-    dump: `SELECT p.tenant, p.patient_id, p.issuer, p.name, p.birth_date, p.sex, ${told('p')}
-      FROM patients p ${toldFrom('p')}`,
+    dump: `SELECT p.tenant, p.patient_id, p.issuer, p.name, p.birth_date, p.sex, r.patient_id AS root_id, r.issuer AS root_issuer,
+        p.said, ${told('p')}
+      FROM patients p LEFT JOIN patients r ON r.patient_no = p.root_no ${toldFrom('p')}`,
   }),
   defineTable({
     name: 'patient_keys',
     room,
     class: 'fact',
-    columns: { tenant: 'integer', key: 'text', patient_no: 'integer', newest_date: 'text' },
-    dump: `SELECT k.tenant, k.key, k.newest_date, p.patient_id, p.issuer FROM patient_keys k JOIN patients p ON p.patient_no = k.patient_no`,
+    columns: {
+      tenant: 'integer',
+      key: 'text',
+      patient_no: 'integer',
+      amendment_no: 'integer',
+      root_no: 'integer',
+      newest_date: 'text',
+    },
+    dump: `SELECT k.tenant, k.key, k.newest_date, p.patient_id, p.issuer, r.patient_id AS root_id, r.issuer AS root_issuer, a.amendment_id
+      FROM patient_keys k JOIN patients p ON p.patient_no = k.patient_no JOIN patients r ON r.patient_no = k.root_no
+      LEFT JOIN amendments a ON a.amendment_no = k.amendment_no`,
+  }),
+  defineTable({
+    name: 'patient_names',
+    room,
+    class: 'fact',
+    columns: { root_no: 'integer', patient_no: 'integer', amendment_no: 'integer', name: 'text' },
+    dump: `SELECT p.tenant, p.patient_id, p.issuer, r.patient_id AS root_id, r.issuer AS root_issuer, a.amendment_id, n.name
+      FROM patient_names n JOIN patients p ON p.patient_no = n.patient_no JOIN patients r ON r.patient_no = n.root_no
+      LEFT JOIN amendments a ON a.amendment_no = n.amendment_no`,
   }),
   defineTable({
     name: 'studies',
@@ -197,13 +218,64 @@ export const catalogTables: readonly TableDeclaration[] = [
       series_count: 'integer',
       instance_count: 'integer',
       size_bytes: 'integer',
+      said_patient_no: 'integer',
+      said: 'text',
+      overlay: 'text',
+      amended: 'text',
       ...version,
     },
     dump: `SELECT s.tenant, s.study_uid, g.year, g.group_id, p.patient_id, p.issuer, s.accession, s.study_id, s.study_date,
         s.study_time, s.description, s.referrer, s.modalities, s.search, s.more, s.series_count, s.instance_count,
-        s.size_bytes, ${told('s')}
+        s.size_bytes, d.patient_id AS said_id, d.issuer AS said_issuer, s.said, s.overlay, s.amended, ${told('s')}
       FROM studies s LEFT JOIN key_groups g ON g.group_no = s.group_no
-      LEFT JOIN patients p ON p.patient_no = s.patient_no ${toldFrom('s')}`,
+      LEFT JOIN patients p ON p.patient_no = s.patient_no LEFT JOIN patients d ON d.patient_no = s.said_patient_no
+      ${toldFrom('s')}`,
+  }),
+  defineTable({
+    name: 'study_patients',
+    room,
+    class: 'fact',
+    columns: { study_no: 'integer', patient_no: 'integer' },
+    dump: `SELECT s.tenant, s.study_uid, p.patient_id, p.issuer FROM study_patients x
+      JOIN studies s ON s.study_no = x.study_no JOIN patients p ON p.patient_no = x.patient_no`,
+  }),
+  defineTable({
+    name: 'study_accessions',
+    room,
+    class: 'fact',
+    columns: { tenant: 'integer', accession: 'text', study_no: 'integer' },
+    dump: `SELECT x.tenant, x.accession, s.study_uid FROM study_accessions x JOIN studies s ON s.study_no = x.study_no`,
+  }),
+  defineTable({
+    name: 'amendments',
+    room,
+    class: 'fact',
+    columns: {
+      amendment_no: 'integer',
+      tenant: 'integer',
+      amendment_id: 'bytes',
+      type: 'text',
+      group_no: 'integer',
+      study_uid: 'text',
+      patient_no: 'integer',
+      target_no: 'integer',
+      body: 'text',
+      name_keys: 'text',
+      search: 'text',
+      ...version,
+    },
+    dump: `SELECT a.tenant, a.amendment_id, a.type, g.year, g.group_id, a.study_uid, p.patient_id, p.issuer, t.patient_id AS target_id,
+        t.issuer AS target_issuer, a.body, a.name_keys, a.search, ${told('a')}
+      FROM amendments a JOIN key_groups g ON g.group_no = a.group_no LEFT JOIN patients p ON p.patient_no = a.patient_no
+      LEFT JOIN patients t ON t.patient_no = a.target_no ${toldFrom('a')}`,
+  }),
+  defineTable({
+    name: 'withdrawals',
+    room,
+    class: 'fact',
+    columns: { tenant: 'integer', amendment_id: 'bytes', group_no: 'integer', body: 'text', ...version },
+    dump: `SELECT x.tenant, x.amendment_id, g.year, g.group_id, x.body, ${told('x')}
+      FROM withdrawals x JOIN key_groups g ON g.group_no = x.group_no ${toldFrom('x')}`,
   }),
   defineTable({
     name: 'study_modalities',

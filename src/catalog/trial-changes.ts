@@ -5,6 +5,7 @@
 
 import type { HybridTime, KeyGroup, Random, RecordId, TenantId, WriterId } from '../base/index.ts';
 import { defined, hexOf, tenantId, utf8Bytes, writerId } from '../base/index.ts';
+import { trialAmendment } from './trial-amendments.ts';
 import type { CatalogChange, ObjectChange, Version } from './changes.ts';
 
 const pick = <T>(random: Random, list: readonly T[]): T =>
@@ -288,7 +289,8 @@ export class TrialChanges {
 
   some(count: number): CatalogChange[] {
     return Array.from({ length: count }, () => {
-      const kind = this.#random.below(13);
+      const kind = this.#random.below(15);
+      if (kind > 12) return trialAmendment(this.#random, this.version(), pick(this.#random, tenants), trialGroup);
       if (kind === 12) return this.quality();
       if (kind < 6) return this.object();
       if (kind < 8) return this.#random.below(16) === 0 ? this.rejection() : this.instance();

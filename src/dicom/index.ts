@@ -34,6 +34,7 @@ export type { Oddity, OddityKind } from './data/oddity.ts';
 export type { Part10Options } from './data/part10-reader.ts';
 export { Part10Reader } from './data/part10-reader.ts';
 export { DataSetReader } from './data/reader.ts';
+export { recodeText } from './data/recode-text.ts';
 export type { ReaderLimits } from './data/reader-limits.ts';
 export { bulkBytesMinDefault, defaultReaderLimits } from './data/reader-limits.ts';
 export type { PixelStart, ReaderOptions, ReaderState } from './data/reader-options.ts';

@@ -124,7 +124,7 @@ test('a site row decodes to what was encoded, also when it was removed', () => {
 });
 
 test('a type of a later version is passed over, a version of a later form is refused for that record', () => {
-  assert.deepEqual(decodeFact(utf8Bytes('{"v":1,"type":"merged"}')), { type: 'unknown', name: 'merged' });
+  assert.deepEqual(decodeFact(utf8Bytes('{"v":1,"type":"sealed"}')), { type: 'unknown', name: 'sealed' });
   assert.throws(() => decodeFact(utf8Bytes('{"v":2,"type":"object"}')), { code: 'PACK_NEWER' });
 });
 

@@ -18,6 +18,7 @@ import {
   utf8Bytes,
   utf8Text,
 } from '../base/index.ts';
+import { type AmendmentFact, amendmentJson, amendmentOfJson, isAmendmentType } from './amendment-facts.ts';
 import { type InstanceFacts, instanceJson, instanceOfJson } from './instance-facts.ts';
 import { type QualityFact, qualityJson, qualityOfJson } from './quality-facts.ts';
 
@@ -52,7 +53,8 @@ export type FactEvent =
   | { readonly type: 'released'; readonly pack: string; readonly into: readonly string[] }
   /** Somebody asked that instances be shown no more. */
   | { readonly type: 'rejected'; readonly id: string; readonly code: string; readonly instances: readonly string[] }
-  | QualityFact;
+  | QualityFact
+  | AmendmentFact;
 
 export type SiteRow = {
   readonly type: 'site';
@@ -118,6 +120,8 @@ export function encodeEvent(event: FactEvent): Uint8Array {
     case 'quality':
     case 'described':
       return jsonBytes(qualityJson(event));
+    default:
+      return jsonBytes(amendmentJson(event));
   }
 }
 
@@ -182,6 +186,7 @@ export function decodeFact(
     case 'site':
       return { type: 'site', table: text(json, 'table'), key: text(json, 'key'), row: rowOf(json) };
     default:
+      if (isAmendmentType(json.type)) return amendmentOfJson(json.type, json);
       return { type: 'unknown', name: String(json.type).slice(0, 32) };
   }
 }

@@ -1,5 +1,17 @@
 // format: bytes on a medium <-> values, as FORMAT.md says. Pure: no file, no clock, no randomness, no key.
 
+export type {
+  AmendmentEvent,
+  AmendmentFact,
+  CorrectedEvent,
+  DecodedEvent,
+  MergedEvent,
+  MovedEvent,
+  OriginalsEvent,
+  PatientName,
+  WithdrawnEvent,
+} from './amendment-facts.ts';
+export { amendmentJson, amendmentOfJson, isAmendmentType } from './amendment-facts.ts';
 export type { ChunkList, ListChild } from './chunk-list.ts';
 export { decodeChunkList, encodeChunkList, listLevelMax } from './chunk-list.ts';
 export type { Commit } from './commit.ts';

@@ -39,6 +39,7 @@ const failures = {
   CATALOG_AHEAD: 'failed',
   CLOCK_AHEAD: 'failed',
   LIMIT_EXCEEDED: 'mismatch',
+  AMENDMENT_CONFLICT: 'failed',
   BUSY: 'full',
   CLOSED: 'full',
   DICOM_MALFORMED: 'unreadable',
