@@ -581,5 +581,4 @@ test('pictures are drawn of frames, in the size and with the window asked for', 
   for (const bad of ['window=1', 'viewport=0,0', 'viewport=1', 'quality=0', 'window=1,2,3'])
     assert.equal((await house.get(`${path}/rendered?${bad}`)).status, 400, bad);
   assert.equal((await house.get(`${path}/rendered`, { accept: 'video/mp4' })).status, 406);
-  assert.equal((await house.get(`/studies/${study}/rendered`)).status, 406);
 });

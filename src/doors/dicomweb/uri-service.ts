@@ -1,12 +1,14 @@
 // WADO-URI (PS3.18 chapter 9): one instance by its UIDs in a query, as a file or a picture.
 //
-// Left out on purpose: anonymising and annotating. Who asks for them is refused and does not get more than was meant to be seen.
+// Left out on purpose: anonymising. Who asks for it is refused and does not get more than was meant to be seen.
 
 import { ArchiveError } from '../../base/index.ts';
 import type { Exchange, Instance } from './exchange.ts';
 import { findInstance } from './found-instances.ts';
 import { type MediaRange, parseAccept, takesType } from './media-type.ts';
-import { decimalOf, formatFor, type PictureParts, qualityOf, sendPictures } from './picture-service.ts';
+import { pictureFormFor } from './picture-forms.ts';
+import { annotationWarning, decimalOf, qualityOf } from './picture-params.ts';
+import { type PictureParts, sendPictures } from './picture-service.ts';
 import { checkSyntaxes, type Wanted } from './retrieve-forms.ts';
 import { sendSingle } from './retrieve-service.ts';
 import { framesOf } from './routes.ts';
@@ -17,12 +19,12 @@ export async function answerUri(exchange: Exchange, parts: PictureParts): Promis
   const { params } = exchange;
   if (params.get('requestType')?.toUpperCase() !== 'WADO')
     throw new ArchiveError('ARGUMENT_INVALID', 'requestType is WADO');
-  for (const name of ['anonymize', 'annotation'])
-    if (params.has(name)) throw new ArchiveError('ARGUMENT_INVALID', `${name} is not done here`);
+  if (params.has('anonymize')) throw new ArchiveError('ARGUMENT_INVALID', 'anonymize is not done here');
   const types = parseAccept(undefined, params.get('contentType') ?? 'image/jpeg');
   const instance = await findInstance(exchange, {
-    study: uidOf(params, 'studyUID'),
-    series: uidOf(params, 'seriesUID'),
+    // Many leave these two out; the third alone says which it is.
+    study: params.has('studyUID') ? uidOf(params, 'studyUID') : undefined,
+    series: params.has('seriesUID') ? uidOf(params, 'seriesUID') : undefined,
     instance: uidOf(params, 'objectUID'),
   });
   if (!types.some(({ type }) => takesType(type, dicomType))) return sendPicture(exchange, instance, { types, parts });
@@ -53,8 +55,15 @@ async function sendPicture(
         ? undefined
         : { columns: columns ?? most, rows: rows ?? most, mayEnlarge: true },
   };
-  const format = formatFor(types, { kind: 'rendered', quality: qualityOf(params.get('imageQuality')), many: false });
-  await sendPictures(exchange, instance, { kind: 'rendered', frames: frame.slice(0, 1), format, shown }, parts);
+  const form = pictureFormFor(types, {
+    quality: qualityOf(params.get('imageQuality')),
+    many: false,
+    mayStand: false,
+  });
+  for (const [name, value] of Object.entries(annotationWarning(params, exchange.base)))
+    exchange.reply.header(name, value);
+  const subject = { instance, frames: frame.slice(0, 1) };
+  await sendPictures(exchange, [subject], { kind: 'rendered', form, shown }, parts);
 }
 
 function uidOf(params: URLSearchParams, name: string): string {
