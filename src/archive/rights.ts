@@ -149,6 +149,7 @@ export const otherRoles = {
       'commitment.work',
       'forward.read',
       'forward.work',
+      'step.read',
       'audit.note',
     ],
   },
