@@ -13,7 +13,8 @@ export function hexOf(bytes: Uint8Array): string {
 
 export function bytesOfHex(hex: string): Uint8Array {
   assert(hex.length % 2 === 0, 'hex text has an even length');
-  return new Uint8Array(Buffer.from(hex, 'hex'));
+  const { buffer, byteOffset, byteLength } = Buffer.from(hex, 'hex');
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 export function base64Of(bytes: Uint8Array): string {
