@@ -124,3 +124,74 @@ test('a step is created in progress, changed until it ends, and not after that; 
   assert.match((await stele.done('steps', '--open')).out, /^COMPLETED {2}CT1 {2}\S+ {2}1 of 2 here/);
   assert.deepEqual(faults, []);
 });
+
+test('a study is incomplete while its steps say so, which queries answer, the status counts and open steps list', async () => {
+  const other = new Stele();
+  const settings = settingsOf([{ workers: 1 }], other.folder);
+  const running = await start({ settings, create: true, say: () => undefined });
+  const { steps, studies, instances } = running.archive;
+  const tenant = defaultTenant;
+  const store = async (number: number): Promise<void> => {
+    await instances.store(
+      { tenant, syntax: explicitLittleEndian },
+      (async function* () {
+        yield makeInstance({ study, number });
+      })(),
+    );
+  };
+  const begin = (instanceUid: string, createdMs: number): Promise<unknown> =>
+    steps.create({
+      instanceUid,
+      tenant,
+      state: 'IN PROGRESS',
+      station: 'CT1',
+      modality: 'CT',
+      studies: [study],
+      series: [],
+      createdMs,
+      changedMs: createdMs,
+    });
+  const asked = async (level: 'study' | 'series', status?: string): Promise<unknown[]> => {
+    const wanted = [tags.StudyStatusID, tags.PerformedProcedureStepStatus];
+    const keys = status === undefined ? [] : [{ tag: tags.StudyStatusID, values: [status] }];
+    const found = await Array.fromAsync(studies.answers({ tenant, level, keys, wanted, fuzzy: false }));
+    return found.map(({ values }) => wanted.map((tag) => values.get(tag)?.[0] ?? '').join(' '));
+  };
+  const open = async (): Promise<string[]> =>
+    (await Array.fromAsync(steps.open())).map(({ step, said, missing }) => `${step.state} ${missing}/${said}`);
+
+  await store(1);
+  assert.deepEqual(await asked('study'), [' '], 'no modality said anything');
+  assert.equal(await steps.completeness(tenant, study), undefined);
+  await begin('2.25.1', 1);
+  assert.deepEqual(await asked('study'), ['STARTED IN PROGRESS']);
+  assert.deepEqual(await asked('series'), ['STARTED IN PROGRESS']);
+  assert.deepEqual(await open(), ['IN PROGRESS 0/0']);
+  await steps.change(
+    { tenant, instanceUid: '2.25.1' },
+    { state: 'COMPLETED', series: [{ seriesUid: `${study}.1`, instances: 2 }] },
+    2,
+  );
+  assert.deepEqual(await asked('study'), ['STARTED COMPLETED'], 'it names more than came');
+  assert.deepEqual(await open(), ['COMPLETED 1/2']);
+  assert.equal((await asked('study', 'STARTED')).length, 1);
+  assert.equal((await asked('study', 'COMPLETED')).length, 0);
+  await store(2);
+  await store(3);
+  assert.deepEqual(await asked('study'), ['COMPLETED COMPLETED'], 'more than it names is no less');
+  assert.deepEqual(await open(), []);
+
+  await begin('2.25.2', 3);
+  await steps.change({ tenant, instanceUid: '2.25.2' }, { state: 'DISCONTINUED', series: undefined }, 4);
+  assert.deepEqual(await asked('study'), ['STARTED DISCONTINUED'], 'one was left in the middle');
+  await begin('2.25.3', 5);
+  await steps.change({ tenant, instanceUid: '2.25.3' }, { state: 'COMPLETED', series: undefined }, 6);
+  assert.deepEqual(await asked('study'), ['COMPLETED COMPLETED'], 'and done again');
+  await begin('2.25.4', 7);
+  await running.close();
+  assert.match((await other.done('status')).out, /1 steps in progress, 0 with less here/);
+  assert.match((await other.done('status', '--json')).out, /"steps":\{"inProgress":1,"short":0,"isAll":true\}/);
+  assert.match((await other.done('steps', '--open')).out, /^IN PROGRESS {2}CT1/);
+  assert.equal((await other.done('steps')).out.trim().split('\n').length, 4);
+  other.remove();
+});

@@ -219,6 +219,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     throw new ArchiveError('PACK_CORRUPT', `none of the packs can be read: ${notes.unreadable[0] ?? ''}`);
   }
   old?.letGo();
+  const steps = new ProcedureSteps({ catalog, accounts });
   const archiveFacade = new WholeArchive({
     id: archive,
     vault,
@@ -226,12 +227,16 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     applier,
     objects,
     instances,
-    studies: new Studies(catalog, (instance) => instances.header(instance)),
+    studies: new Studies(
+      catalog,
+      (instance) => instances.header(instance),
+      (tenant, study) => steps.completeness(tenant, study),
+    ),
     entities,
     commitments,
     forwarding,
     quality,
-    steps: new ProcedureSteps({ catalog, accounts }),
+    steps,
     accounts,
     keys,
     teller: { checkRoom: () => undefined, note: () => undefined, say: async () => undefined },

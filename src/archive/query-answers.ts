@@ -6,6 +6,10 @@
 import type { TenantId } from '../base/index.ts';
 import type { Catalog, FoundInstance, FoundPatient, FoundSeries, FoundStudy, JsonObject } from '../catalog/index.ts';
 import { type DataSet, keywordOf, type Tag, tags } from '../dicom/index.ts';
+import type { Completeness } from './procedure-steps.ts';
+
+/** What its modalities say of a study. */
+export type StepsOfStudy = (tenant: TenantId, study: string) => Promise<Completeness | undefined>;
 
 export type Answer = {
   readonly values: ReadonlyMap<Tag, readonly string[]>;
@@ -79,11 +83,14 @@ const patientCounts: readonly Tag[] = [
   tags.NumberOfPatientRelatedInstances,
 ];
 
+const stepTags: readonly Tag[] = [tags.StudyStatusID, tags.PerformedProcedureStepStatus];
+
 export class AnswerMaker {
   readonly #catalog: Catalog;
   readonly #tenant: TenantId;
   readonly #wanted: readonly Tag[];
   readonly #readHeader: (instance: FoundInstance) => Promise<DataSet>;
+  readonly #steps: StepsOfStudy;
 
   constructor(parts: {
     catalog: Catalog;
@@ -91,11 +98,13 @@ export class AnswerMaker {
     /** Asked for, or to be compared with. */
     wanted: readonly Tag[];
     readHeader: (instance: FoundInstance) => Promise<DataSet>;
+    steps: StepsOfStudy;
   }) {
     this.#catalog = parts.catalog;
     this.#tenant = parts.tenant;
     this.#wanted = parts.wanted;
     this.#readHeader = parts.readHeader;
+    this.#steps = parts.steps;
   }
 
   async patient(patient: FoundPatient): Promise<Answer> {
@@ -111,6 +120,7 @@ export class AnswerMaker {
     putMore(values, study.more, this.#wanted);
     await this.#putPatientCounts(values, study.patient);
     await this.#putClasses(values, study.studyUid);
+    await this.#putSteps(values, study.studyUid);
     return this.#answer(values, { studyUid: study.studyUid });
   }
 
@@ -121,6 +131,7 @@ export class AnswerMaker {
     putMore(values, series.study.more, this.#wanted);
     await this.#putPatientCounts(values, series.study.patient);
     await this.#putClasses(values, series.study.studyUid);
+    await this.#putSteps(values, series.study.studyUid);
     return this.#answer(values, { studyUid: series.study.studyUid, seriesUid: series.seriesUid });
   }
 
@@ -158,5 +169,13 @@ export class AnswerMaker {
   async #putClasses(values: Values, studyUid: string): Promise<void> {
     if (!this.#wanted.includes(tags.SOPClassesInStudy)) return;
     values.set(tags.SOPClassesInStudy, await this.#catalog.instances.classesOfStudy(this.#tenant, studyUid));
+  }
+
+  /** Whether it is complete, in DICOM's words; empty where no modality said anything. */
+  async #putSteps(values: Values, studyUid: string): Promise<void> {
+    if (!stepTags.some((tag) => this.#wanted.includes(tag))) return;
+    const said = await this.#steps(this.#tenant, studyUid);
+    values.set(tags.StudyStatusID, said === undefined ? [] : [said.state === 'complete' ? 'COMPLETED' : 'STARTED']);
+    values.set(tags.PerformedProcedureStepStatus, said === undefined ? [] : [said.performed]);
   }
 }

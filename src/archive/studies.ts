@@ -16,7 +16,7 @@ import type {
 } from '../catalog/index.ts';
 import type { DataSet } from '../dicom/index.ts';
 import { fitsKey, planQuery, type Query } from './query.ts';
-import { type Answer, AnswerMaker } from './query-answers.ts';
+import { type Answer, AnswerMaker, type StepsOfStudy } from './query-answers.ts';
 
 export type FindOptions = {
   /** Rows to pass over first. */
@@ -33,10 +33,12 @@ type ReadPage<Row> = (options: PageOptions) => Promise<SearchPage<Row>>;
 export class Studies {
   readonly #catalog: Catalog;
   readonly #readHeader: (instance: FoundInstance) => Promise<DataSet>;
+  readonly #steps: StepsOfStudy;
 
-  constructor(catalog: Catalog, readHeader: (instance: FoundInstance) => Promise<DataSet>) {
+  constructor(catalog: Catalog, readHeader: (instance: FoundInstance) => Promise<DataSet>, steps: StepsOfStudy) {
     this.#catalog = catalog;
     this.#readHeader = readHeader;
+    this.#steps = steps;
   }
 
   /** A question as DICOM asks it, answered as it is found. */
@@ -44,7 +46,13 @@ export class Studies {
     const { search, rest } = planQuery(query);
     const wanted = [...new Set([...query.wanted, ...rest.map((key) => key.tag)])];
     const { tenant } = query;
-    const maker = new AnswerMaker({ catalog: this.#catalog, tenant, wanted, readHeader: this.#readHeader });
+    const maker = new AnswerMaker({
+      catalog: this.#catalog,
+      tenant,
+      wanted,
+      readHeader: this.#readHeader,
+      steps: this.#steps,
+    });
     // Where something is left to compare, rows are passed over and counted after that.
     const page: FindOptions = rest.length === 0 ? { skip: query.skip, limit: query.limit } : {};
     let [skip, left] = rest.length === 0 ? [0, Number.POSITIVE_INFINITY] : [query.skip ?? 0, query.limit ?? Infinity];

@@ -7,6 +7,7 @@ import { ArchiveError, isHex128, packId } from '../../base/index.ts';
 import { type CopyReport, countOfRuns, type Pace, type RepairReport, recordRunsText } from '../../vault/index.ts';
 import { type CommandRun, defineCommand, textFlag } from '../command.ts';
 import { sizeText, tableText, timeText } from '../say-sizes.ts';
+import { countOpenSteps, type OpenSteps } from './steps.ts';
 
 export const status = defineCommand({
   name: 'status',
@@ -18,11 +19,20 @@ export const status = defineCommand({
   run: async ({ running, terminal, json }) => {
     const { archive } = await running();
     const found = await archive.status();
-    if (json) terminal.out(jsonText(found));
-    else for (const line of statusLines(found)) terminal.out(line);
+    const steps = await countOpenSteps(archive);
+    if (json) terminal.out(jsonText({ ...found, steps }));
+    else for (const line of [...statusLines(found), ...stepLines(steps)]) terminal.out(line);
     return found.health === 'failing' ? 1 : 0;
   },
 });
+
+function stepLines({ inProgress, short, isAll }: OpenSteps): string[] {
+  if (inProgress + short === 0) return [];
+  const more = isAll ? '' : ', or more';
+  return [
+    `studies: ${inProgress} steps in progress, ${short} with less here than they name${more}: see stele steps --open`,
+  ];
+}
 
 export function jsonText(value: unknown): string {
   return JSON.stringify(value, (_name, each: unknown) => (typeof each === 'bigint' ? String(each) : each));

@@ -8,6 +8,22 @@ async function* judgedSteps({ steps }: Archive): AsyncGenerator<JudgedStep> {
   for await (const step of steps.list()) yield steps.judge(step);
 }
 
+/** Open steps that a status counts. */
+const countedMax = 1000;
+
+export type OpenSteps = { readonly inProgress: number; readonly short: number; readonly isAll: boolean };
+
+/** How many steps are in progress, and of how many that ended something is not here; up to a thousand together. */
+export async function countOpenSteps({ steps }: Archive): Promise<OpenSteps> {
+  let [inProgress, short] = [0, 0];
+  for await (const { step } of steps.open()) {
+    if (step.state === 'IN PROGRESS') inProgress += 1;
+    else short += 1;
+    if (inProgress + short >= countedMax) return { inProgress, short, isAll: false };
+  }
+  return { inProgress, short, isAll: true };
+}
+
 export const steps = defineCommand({
   name: 'steps',
   usage: '[--open]',
