@@ -83,14 +83,16 @@ export class Commitments {
     const [claim] = await this.#catalog.instances.claims(tenant, item.instanceUid);
     if (claim === undefined) return 'unknown-instance';
     if (claim.classUid !== item.classUid) return 'other-class';
-    const row = await this.#catalog.objects.version(claim.id);
+    const row = await this.#catalog.objects.version(claim.id, item);
     if (row?.ref === undefined) return 'pending';
     try {
       for await (const { id } of this.#vault.contents.records(row.ref)) {
         if ((await this.#vault.reader.countGoodCopies(id)) < this.#copies) return 'pending';
       }
-      // The entry that names it, too: without it nobody finds the bytes.
-      return (await this.#vault.reader.countGoodCopies(row.version.record)) < this.#copies ? 'pending' : 'committed';
+      // The entry or bundle that names it, too: without it nobody finds the bytes.
+      return (await this.#vault.reader.countGoodCopies(row.bundle ?? row.version.record)) < this.#copies
+        ? 'pending'
+        : 'committed';
     } catch (error) {
       if (isArchiveError(error, 'CLOSED') || !(error instanceof ArchiveError)) throw error;
       return 'pending';

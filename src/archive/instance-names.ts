@@ -1,9 +1,8 @@
 // What instances are called in the archive: a bucket of their own, a name made of the three UIDs, one key group a study.
 
 import { concatBytes, utf8Bytes } from '../base/index.ts';
+import { instanceBucket } from '../catalog/index.ts';
 import type { InstanceFacts } from '../format/index.ts';
-
-export const instanceBucket = 'dicom';
 
 type Named = Pick<InstanceFacts, 'study' | 'series' | 'instance'>;
 

@@ -18,7 +18,13 @@ import {
   type TenantId,
   utf8Bytes,
 } from '../base/index.ts';
-import type { Catalog, FoundInstance, InstanceClaim, ObjectRow } from '../catalog/index.ts';
+import {
+  type Catalog,
+  type FoundInstance,
+  type InstanceClaim,
+  instanceBucket,
+  type ObjectRow,
+} from '../catalog/index.ts';
 import { type DataSet, DataSetReader, PixelPool, transferSyntaxOf } from '../dicom/index.ts';
 import {
   type AboutInstance,
@@ -33,7 +39,7 @@ import type { Content, FactDraft, Vault } from '../vault/index.ts';
 import { correctedBy } from './corrected-output.ts';
 import { FamilyTurns } from './family-turns.ts';
 import { InstanceCutter } from './instance-cutter.ts';
-import { instanceBucket, instanceKey, studyFamily } from './instance-names.ts';
+import { instanceKey, studyFamily } from './instance-names.ts';
 import { type InstanceOutput, outputInstance } from './instance-output.ts';
 import { type InstanceIdentity, InstanceReader } from './instance-reader.ts';
 import { newGroup, newObjectId } from './objects.ts';
@@ -42,6 +48,9 @@ import { Quarantine, type Quarantined } from './quarantine.ts';
 import { type ByteSource, readPieces } from './read-pieces.ts';
 import { SaidAbout } from './said-about.ts';
 import { countsLast, type WhenKnown } from './when-known.ts';
+
+/** An object by its id; a settled one is found by its instance UID as well. */
+export type NamedInstance = { readonly id: string; readonly instanceUid?: string | undefined };
 
 export type StoreInstance = {
   readonly tenant: TenantId;
@@ -315,8 +324,8 @@ export class Instances {
   }
 
   /** The object behind an instance. NOT_FOUND. */
-  async object(instance: Pick<FoundInstance, 'id'>): Promise<ObjectRow> {
-    const row = await this.#catalog.objects.version(instance.id);
+  async object(instance: NamedInstance): Promise<ObjectRow> {
+    const row = await this.#catalog.objects.version(instance.id, calledOf(instance));
     if (row?.state !== 'live') throw new ArchiveError('NOT_FOUND', 'no such instance is stored');
     return row;
   }
@@ -332,7 +341,7 @@ export class Instances {
    * without that where `original` says so, which its asker has to note. DICOM_UNSUPPORTED when there is none; reading fails as `read` does.
    */
   async output(
-    instance: Pick<FoundInstance, 'id' | 'syntaxUid'> & AmendedInstance,
+    instance: NamedInstance & Pick<FoundInstance, 'syntaxUid'> & AmendedInstance,
     takes: readonly string[],
     which: 'amended' | 'original' = 'amended',
   ): Promise<InstanceOutput> {
@@ -343,7 +352,9 @@ export class Instances {
   }
 
   /** The header as it leaves: everything before the pixel data. Values of 64 KiB and more are named and not read; places are those of the stored bytes. */
-  async header(instance: Pick<FoundInstance, 'id' | 'headBytes' | 'syntaxUid'> & AmendedInstance): Promise<DataSet> {
+  async header(
+    instance: NamedInstance & Pick<FoundInstance, 'headBytes' | 'syntaxUid'> & AmendedInstance,
+  ): Promise<DataSet> {
     const row = await this.object(instance);
     const stored = await this.#storedHeader(row, instance, undefined);
     const correct = await this.#overlay.of(row.group.tenant, instance);
@@ -386,6 +397,10 @@ type Coming = {
 const recentGroupsMax = 1000;
 /** A data set under a known UID is held back up to this size and compared before anything is written. */
 const comparedBytesMax = 4 * 1024 * 1024;
+
+function calledOf({ instanceUid }: NamedInstance): { readonly instanceUid: string } | undefined {
+  return instanceUid === undefined ? undefined : { instanceUid };
+}
 
 function identityOf({ reader }: Coming): InstanceIdentity {
   return defined(reader.identity, 'who an instance is was read before it is stored');

@@ -162,7 +162,7 @@ export class Objects {
       if (row === undefined) throw notFound();
       return row;
     }
-    const row = await this.#catalog.objects.version(versionId);
+    const row = await this.#catalog.objects.version(versionId, name);
     if (row === undefined || row.state !== 'live' || !isNamed(row, name)) throw notFound();
     return row;
   }

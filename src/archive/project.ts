@@ -5,6 +5,8 @@
 // then a catalog made by an older version is made again.
 
 import {
+  ArchiveError,
+  assert,
   concatBytes,
   controlGroup,
   type HybridTime,
@@ -14,9 +16,16 @@ import {
   systemTenant,
   utf8Bytes,
 } from '../base/index.ts';
-import type { AmendmentChange, CatalogChange, JsonObject, Version } from '../catalog/index.ts';
+import type { AmendmentChange, BundledMember, CatalogChange, JsonObject, Version } from '../catalog/index.ts';
 import { nameSearchKeys, searchText } from '../dicom/index.ts';
-import { decodeFact, type FactEvent, type ObjectEntry } from '../format/index.ts';
+import {
+  type Bundle,
+  type BundleMember,
+  decodeBundle,
+  decodeFact,
+  type FactEvent,
+  type ObjectEntry,
+} from '../format/index.ts';
 import { studyFamily } from './instance-names.ts';
 import { aboutChanges, instanceChanges } from './project-instance.ts';
 
@@ -45,11 +54,57 @@ export function project(fact: Fact): CatalogChange[] {
       // Site rows of anyone but the archive itself would let a tenant write the archive's users.
       if (!sameGroup(fact.group, controlGroup(systemTenant))) return [];
       return [{ kind: 'site', version, table: said.table, key: said.key, row: said.row as JsonObject | null }];
+    case 'bundle':
+      return bundleChanges(decodeBundle(said.json), fact.group, version, fact.plain);
     case 'unknown':
       return [];
     default:
       return eventChanges(said, fact.group, version);
   }
+}
+
+/** The members of a bundle whose plain bytes the catalog kept. */
+export function readBundle(plain: Uint8Array, group: KeyGroup): BundledMember[] {
+  const said = decodeFact(plain);
+  if (said.type !== 'bundle') throw new ArchiveError('RECORD_CORRUPT', 'a bundle that was kept is none');
+  return decodeBundle(said.json).members.map((member) => bundledMember(member, group).member);
+}
+
+/** A member is its entry again, of the entry's own version; what that says beside object and instance comes apart. */
+function bundledMember(
+  { entry, said, textBytes }: BundleMember,
+  group: KeyGroup,
+): { member: BundledMember; beside: CatalogChange[] } {
+  const changes = objectChanges(entry, group, { time: said.hybrid, record: said.record });
+  const object = changes.find((change) => change.kind === 'object');
+  const instance = changes.find((change) => change.kind === 'instance');
+  assert(object !== undefined && instance !== undefined, 'the entry of an instance tells object and instance');
+  return {
+    member: { object, instance, textBytes },
+    beside: changes.filter((change) => change !== object && change !== instance && change.kind !== 'group'),
+  };
+}
+
+function bundleChanges(bundle: Bundle, group: KeyGroup, version: Version, plain: Uint8Array): CatalogChange[] {
+  const { study, series, generation, headers, thumbnail } = bundle;
+  const told = bundle.members.map((member) => bundledMember(member, group));
+  return [
+    { kind: 'group', group, family: studyFamily(study) },
+    ...told.flatMap(({ beside }) => beside),
+    {
+      kind: 'bundle',
+      version,
+      tenant: group.tenant,
+      group,
+      studyUid: study,
+      seriesUid: series,
+      generation,
+      headers,
+      thumbnail,
+      plain,
+      members: told.map(({ member }) => member),
+    },
+  ];
 }
 
 function objectChanges(entry: ObjectEntry, group: KeyGroup, version: Version): CatalogChange[] {

@@ -180,7 +180,11 @@ export class QualityCases {
     return true;
   }
 
-  async #side(claim: { readonly id: string; readonly syntaxUid: string }): Promise<ComparedSide> {
+  async #side(claim: {
+    readonly id: string;
+    readonly instanceUid: string;
+    readonly syntaxUid: string;
+  }): Promise<ComparedSide> {
     const row = await this.#instances.object(claim);
     return {
       syntax: claim.syntaxUid,

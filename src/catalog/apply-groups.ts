@@ -7,7 +7,7 @@
 import type { KeyGroup } from '../base/index.ts';
 import { assert, defined, hexOf, hybridOfMs } from '../base/index.ts';
 import type { SqlTx, SqlValue } from '../sql/index.ts';
-import type { CatalogChange } from './changes.ts';
+import type { CatalogChange, ObjectChange } from './changes.ts';
 import type { NumbersTx } from './numbers.ts';
 import { groupMapKey } from './numbers.ts';
 import { groupIdBytes, hybridValue } from './storable.ts';
@@ -34,16 +34,21 @@ function gather(changes: readonly CatalogChange[]): Map<string, GroupNews> {
     recent = { group, of: known };
     return known;
   };
+  const write = (change: ObjectChange): void => {
+    const group = of(change.group);
+    const time = hybridValue(change.version.time);
+    const made = hybridOfMs(Math.min(Math.max(0, change.createdMs), createdMsMax));
+    if (made < group.first) group.first = made;
+    if (time > group.last) group.last = time;
+  };
   for (const change of changes) {
     switch (change.kind) {
-      case 'object': {
-        const group = of(change.group);
-        const time = hybridValue(change.version.time);
-        const made = hybridOfMs(Math.min(Math.max(0, change.createdMs), createdMsMax));
-        if (made < group.first) group.first = made;
-        if (time > group.last) group.last = time;
+      case 'object':
+        write(change);
         break;
-      }
+      case 'bundle':
+        for (const { object } of change.members) write(object);
+        break;
       case 'group': {
         const group = of(change.group);
         if (group.family === undefined || Buffer.compare(change.family, group.family) < 0) group.family = change.family;

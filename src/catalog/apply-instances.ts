@@ -161,6 +161,27 @@ export async function applyInstances(
   await applyOddities(tx, numbers, latest);
 }
 
+/** Counts instances that come to be known without a row, each the only one of its UID. */
+export async function countInstances(tx: SqlTx, numbers: NumbersTx, changes: readonly InstanceChange[]): Promise<void> {
+  const news = new CountNews();
+  for (const change of changes) news.add(await seriesNumber(tx, numbers, change), countValue(change.sizeBytes), 1);
+  await news.apply(tx);
+}
+
+/** Rows again for instances that are counted already. */
+export async function restoreInstances(
+  tx: SqlTx,
+  numbers: NumbersTx,
+  instances: readonly { readonly change: InstanceChange; readonly shown: boolean }[],
+): Promise<void> {
+  const rows: SqlValue[][] = [];
+  for (const { change, shown } of instances) {
+    const series = await seriesNumber(tx, numbers, change);
+    rows.push(rowOf(numbers, change, series.no, shown));
+  }
+  await tx.many(insertInstance, rows);
+}
+
 async function findRows(tx: SqlTx, tenant: number, uids: readonly string[]): Promise<Map<string, FoundRow[]>> {
   const found = new Map<string, FoundRow[]>();
   for (const piece of pieces(uids, inListMax)) {

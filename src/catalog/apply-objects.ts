@@ -177,3 +177,21 @@ async function applyMet(
   }
   await tx.many(updateObject, rows);
 }
+
+/** Counts objects that come to be known without a row. */
+export async function countObjects(tx: SqlTx, numbers: NumbersTx, changes: readonly ObjectChange[]): Promise<void> {
+  const totals = new TotalsNews();
+  for (const { group, bucket, state, sizeBytes } of changes)
+    totals.add(numbers.bucket(group.tenant, bucket), stateNumbers[state], countValue(sizeBytes), 1);
+  await totals.apply(tx);
+}
+
+/** Rows again for objects that are counted already. */
+export async function restoreObjects(tx: SqlTx, numbers: NumbersTx, changes: readonly ObjectChange[]): Promise<void> {
+  await tx.many(
+    insertObject,
+    changes.map((change) =>
+      rowOf(numbers, change, change.ref === undefined ? undefined : placeOf(numbers, change.ref, change.firstSequence)),
+    ),
+  );
+}

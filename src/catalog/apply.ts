@@ -9,6 +9,7 @@ import { assert, never } from '../base/index.ts';
 import type { SqlTx } from '../sql/index.ts';
 import { applyAmendment, applyWithdrawal } from './apply-amendments.ts';
 import { applySeriesDevice } from './apply-devices.ts';
+import { BundleBatch, writersOfBundle } from './apply-bundles.ts';
 import { applyGroups } from './apply-groups.ts';
 import { applyInstances } from './apply-instances.ts';
 import { applyObjects } from './apply-objects.ts';
@@ -20,6 +21,7 @@ import type { AppliedSequence, CatalogChange, ObjectChange } from './changes.ts'
 import { applyReencoded, writersOfReencoded } from './moves.ts';
 import type { NumbersTx } from './numbers.ts';
 import { bucketMapKey } from './numbers.ts';
+import type { SettledSeries } from './settled-series.ts';
 import { sequenceValue } from './storable.ts';
 
 /** Changes in one batch: bounds the time that others wait for the catalog. */
@@ -37,6 +39,7 @@ function writersOf(changes: readonly CatalogChange[], applied: readonly AppliedS
   for (const change of changes) {
     if (change.kind !== 'group') add(change.version.record.writer);
     if (change.kind === 'object' && change.ref !== undefined) add(change.ref.writer);
+    if (change.kind === 'bundle') for (const writer of writersOfBundle(change)) add(writer);
     if (change.kind === 'reencoded') for (const writer of writersOfReencoded(change)) add(writer);
   }
   return writers;
@@ -59,27 +62,27 @@ function bucketsOf(changes: readonly CatalogChange[]): Iterable<{ tenant: number
 
 export async function applyChanges(
   tx: SqlTx,
-  numbers: NumbersTx,
+  known: { readonly numbers: NumbersTx; readonly settled: SettledSeries },
   changes: readonly CatalogChange[],
   applied: readonly AppliedSequence[],
 ): Promise<void> {
+  const { numbers, settled } = known;
   assert(changes.length <= changesPerBatchMax, `a batch has at most ${changesPerBatchMax} changes`);
   await numbers.drawWriters(writersOf(changes, applied));
   await numbers.drawBuckets(bucketsOf(changes));
   await applyGroups(tx, numbers, changes);
-  await applyObjects(
-    tx,
-    numbers,
-    changes.filter((change) => change.kind === 'object'),
-  );
+  const bundles = new BundleBatch(tx, numbers, settled);
+  const told = await bundles.begin(changes);
+  await applyObjects(tx, numbers, [...changes.filter((change) => change.kind === 'object'), ...told.objects]);
   for (const change of changes) {
     const applying = applyRow(tx, numbers, change);
     if (applying !== undefined) await applying;
   }
   const rejections = changes.filter((change) => change.kind === 'rejection');
   await applyRejections(tx, rejections);
-  const instances = changes.filter((change) => change.kind === 'instance');
+  const instances = [...changes.filter((change) => change.kind === 'instance'), ...told.instances];
   if (instances.length + rejections.length > 0) await applyInstances(tx, numbers, instances, rejections);
+  await bundles.end();
   for (const { writer, sequence } of applied) {
     const value = sequenceValue(sequence);
     const statement = 'UPDATE writers SET applied = ? WHERE writer_no = ? AND applied < ?';
@@ -87,12 +90,13 @@ export async function applyChanges(
   }
 }
 
-/** Everything but objects, groups, instances and rejections, which go together. */
+/** Everything but objects, groups, instances, bundles and rejections, which go together. */
 function applyRow(tx: SqlTx, numbers: NumbersTx, change: CatalogChange): Promise<void> | undefined {
   switch (change.kind) {
     case 'object':
     case 'group':
     case 'instance':
+    case 'bundle':
     case 'rejection':
       return undefined;
     case 'reencoded':

@@ -21,6 +21,7 @@ import { ObjectListing } from './object-listing.ts';
 import { ObjectQueries } from './object-queries.ts';
 import { QualityQueries } from './quality-queries.ts';
 import { ReleaseQueries } from './release-queries.ts';
+import { type ReadBundle, SettledSeries } from './settled-series.ts';
 import { SiteQueries } from './site-queries.ts';
 import { StudySearch } from './study-search.ts';
 import { catalogTables } from './tables.ts';
@@ -28,6 +29,7 @@ import { catalogTables } from './tables.ts';
 export class Catalog {
   readonly #sql: Sql;
   readonly #numbers = new Numbers();
+  readonly #settled: SettledSeries;
   readonly objects: ObjectQueries;
   readonly listing: ObjectListing;
   readonly groups: GroupQueries;
@@ -40,14 +42,16 @@ export class Catalog {
   readonly documents: DocumentQueries;
   readonly releases: ReleaseQueries;
 
-  constructor(sql: Sql) {
+  /** `read` says what bundles' plain bytes mean; without it there are none. */
+  constructor(sql: Sql, read?: ReadBundle) {
     this.#sql = sql;
-    this.objects = new ObjectQueries(sql, this.#numbers);
-    this.listing = new ObjectListing(sql, this.#numbers);
+    this.#settled = new SettledSeries(read);
+    this.objects = new ObjectQueries(sql, this.#numbers, this.#settled);
+    this.listing = new ObjectListing(sql, this.#numbers, this.#settled);
     this.groups = new GroupQueries(sql, this.#numbers);
     this.site = new SiteQueries(sql);
-    this.search = new StudySearch(sql);
-    this.instances = new InstanceQueries(sql);
+    this.search = new StudySearch(sql, this.#settled);
+    this.instances = new InstanceQueries(sql, this.#settled);
     this.quality = new QualityQueries(sql);
     this.devices = new DeviceQueries(sql);
     this.amendments = new AmendmentQueries(sql);
@@ -64,7 +68,7 @@ export class Catalog {
     const numbers = await this.#sql.transaction(async (tx) => {
       await tx.lock('catalog');
       const drawn = new NumbersTx(tx, this.#numbers);
-      await applyChanges(tx, drawn, changes, applied);
+      await applyChanges(tx, { numbers: drawn, settled: this.#settled }, changes, applied);
       return drawn;
     });
     numbers.remember();
@@ -98,7 +102,7 @@ export class Catalog {
   async forgetGroup(group: KeyGroup): Promise<number> {
     const count = await this.#sql.transaction(async (tx) => {
       await tx.lock('catalog');
-      return await forgetGroup(tx, group);
+      return await forgetGroup(tx, group, this.#settled);
     });
     // What is remembered of the group's family is no longer so.
     this.#numbers.forget();

@@ -235,6 +235,28 @@ export type SeriesDeviceChange = OfSeries & {
   readonly how: 'plain' | 'declared' | 'text' | 'unsure' | 'setting';
 };
 
+/** An instance as a bundle tells it: what its own entry said, of that entry's version, with the content where settling put it. */
+export type BundledMember = {
+  readonly object: ObjectChange;
+  readonly instance: InstanceChange;
+  /** Bytes of its header's text. */
+  readonly textBytes: number;
+};
+
+export type BundledContent = { readonly ref: RecordId; readonly sizeBytes: number };
+
+/** Settled instances of a series told together; what is said of patient, study and series comes as changes of their own. */
+export type BundleChange = OfSeries & {
+  readonly kind: 'bundle';
+  readonly group: KeyGroup;
+  readonly generation: number;
+  readonly headers: BundledContent | undefined;
+  readonly thumbnail: BundledContent | undefined;
+  /** The record's plain bytes: kept as they are, and read again by the catalog's `ReadBundle`. */
+  readonly plain: Uint8Array;
+  readonly members: readonly BundledMember[];
+};
+
 /** A note rejects instances: they are not shown, whether they are there already or come later. */
 export type RejectionChange = {
   readonly kind: 'rejection';
@@ -299,6 +321,7 @@ export type CatalogChange =
   | StudyChange
   | SeriesChange
   | InstanceChange
+  | BundleChange
   | RejectionChange
   | AmendmentChange
   | WithdrawalChange

@@ -9,6 +9,7 @@ import { forgetSeriesDevices } from './apply-devices.ts';
 import { stateNumbers } from './apply-objects.ts';
 import { refreshPatient } from './refresh-studies.ts';
 import { revisePatient } from './revise-amended.ts';
+import { type SettledSeries, uidHash } from './settled-series.ts';
 import { groupIdBytes } from './storable.ts';
 
 /** First writing of a group that was never written to: later than every time. */
@@ -17,7 +18,7 @@ const never = (1n << 63n) - 1n;
 type Sum = { bucket_no: number; versions: number; bytes: number; markers: number };
 
 /** The number of objects that were forgotten. */
-export async function forgetGroup(tx: SqlTx, group: KeyGroup): Promise<number> {
+export async function forgetGroup(tx: SqlTx, group: KeyGroup, known: SettledSeries): Promise<number> {
   const found = await tx.one<{ no: number }>(
     'SELECT group_no AS no FROM key_groups WHERE group_id = ? AND year = ? AND tenant = ?',
     [groupIdBytes(group.group), group.year, group.tenant],
@@ -30,7 +31,7 @@ export async function forgetGroup(tx: SqlTx, group: KeyGroup): Promise<number> {
       FROM objects WHERE group_no = ? GROUP BY bucket_no`,
     [found.no],
   );
-  for (const { bucket_no, versions, bytes, markers } of sums) {
+  for (const { bucket_no, versions, bytes, markers } of [...sums, ...(await settledSums(tx, found.no))]) {
     await tx.run(
       'UPDATE bucket_totals SET versions = versions - ?, bytes = bytes - ?, markers = markers - ? WHERE bucket_no = ?',
       [Number(versions), Number(bytes), Number(markers), bucket_no],
@@ -44,6 +45,7 @@ export async function forgetGroup(tx: SqlTx, group: KeyGroup): Promise<number> {
       UNION SELECT target_no FROM amendments WHERE group_no = ?`,
     [found.no, found.no, found.no, found.no],
   );
+  const settled = await forgetBundles(tx, found.no, known);
   await tx.run(
     `DELETE FROM instances WHERE series_no IN (SELECT series_no FROM series WHERE study_no IN (${studies}))`,
     [found.no],
@@ -76,7 +78,30 @@ export async function forgetGroup(tx: SqlTx, group: KeyGroup): Promise<number> {
     'UPDATE key_groups SET first_hybrid = ?, last_hybrid = 0, settled_hybrid = 0, family = NULL WHERE group_no = ?',
     [never, found.no],
   );
-  return changes;
+  return changes + settled;
+}
+
+/** What settled instances of a group come to. */
+async function settledSums(tx: SqlTx, groupNo: number): Promise<Sum[]> {
+  return tx.all<Sum>(
+    `SELECT bucket_no, CAST(sum(member_count) AS INTEGER) AS versions, CAST(sum(size_bytes) AS BIGINT) AS bytes, 0 AS markers
+      FROM bundles WHERE group_no = ? GROUP BY bucket_no`,
+    [groupNo],
+  );
+}
+
+/** The number of members that went. */
+async function forgetBundles(tx: SqlTx, groupNo: number, known: SettledSeries): Promise<number> {
+  let count = 0;
+  for await (const bundle of known.bundles(tx, { where: 'b.group_no = ?', values: [groupNo] })) {
+    count += bundle.members.length - bundle.gone.size;
+    await tx.many(
+      'DELETE FROM settled_uids WHERE uid_hash = ? AND series_no = ?',
+      bundle.members.map(({ instance }) => [uidHash(instance.instanceUid), bundle.seriesNo]),
+    );
+  }
+  await tx.run('DELETE FROM bundles WHERE group_no = ?', [groupNo]);
+  return count;
 }
 
 /** A patient nothing is left of. Where something is, what is known of the patient was said by that too. */

@@ -8,6 +8,9 @@
 //
 // Instances are counted per series: `shown` is 1 for the one of an instance UID that counts, and the counts of series and study are of those.
 //
+// A settled instance has no row: bundles hold a series' instances together, each packed in one blob, and `settled_uids` leads from the first 8 bytes of the hash of
+// an instance UID to its series. It is the one table that keeps something for every settled instance, so it has nothing more than that.
+//
 // Why the indexes of `objects` are what they are, since each costs every put:
 // - entry_id: an entry that comes again meets its row.
 // - (bucket_no, key, created_ms, hybrid): what a name means, and listings in order. Deleted versions leave it.
@@ -255,6 +258,27 @@ export const catalogMigrations = [
         tenant INTEGER NOT NULL, accession TEXT NOT NULL, study_no INTEGER NOT NULL, PRIMARY KEY (tenant, accession, study_no)
       ) WITHOUT ROWID, STRICT`,
       'CREATE INDEX study_accessions_by_study ON study_accessions (study_no)',
+    ],
+  }),
+  defineMigration({
+    room: 'catalog',
+    number: 6,
+    name: 'bundles: settled instances without rows of their own',
+    statements: [
+      `CREATE TABLE bundles (
+        bundle_no INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, group_no INTEGER NOT NULL, series_no INTEGER NOT NULL, bucket_no INTEGER NOT NULL,
+        names BLOB NOT NULL, classes TEXT NOT NULL, generation INTEGER NOT NULL,
+        headers_writer_no INTEGER, headers_seq INTEGER, headers_bytes INTEGER,
+        picture_writer_no INTEGER, picture_seq INTEGER, picture_bytes INTEGER,
+        member_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, gone TEXT NOT NULL, hidden TEXT NOT NULL, ${version}, body BLOB NOT NULL
+      ) STRICT`,
+      'CREATE UNIQUE INDEX bundles_by_record ON bundles (rec_writer_no, rec_seq)',
+      'CREATE INDEX bundles_by_series ON bundles (series_no, bundle_no)',
+      'CREATE INDEX bundles_by_group ON bundles (group_no)',
+      'CREATE INDEX bundles_by_names ON bundles (bucket_no, names, bundle_no)',
+      `CREATE TABLE settled_uids (
+        uid_hash INTEGER NOT NULL, series_no INTEGER NOT NULL, PRIMARY KEY (uid_hash, series_no)
+      ) WITHOUT ROWID, STRICT`,
     ],
   }),
 ];

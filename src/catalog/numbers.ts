@@ -223,6 +223,16 @@ export class NumbersTx {
     return found;
   }
 
+  /** Numbers of groups that are in the database. */
+  async recallGroups(groups: readonly KeyGroup[]): Promise<void> {
+    const unknown = new Map<string, KeyGroup>();
+    for (const group of groups) {
+      const key = groupMapKey(group);
+      if (this.knownGroup(key) === undefined) unknown.set(key, group);
+    }
+    for (const [key, number] of await this.findGroups([...unknown.values()])) this.keepGroup(key, number);
+  }
+
   nextGroupNumber(): Promise<number> {
     return this.#nextNumber('key_groups', 'group_no');
   }

@@ -9,10 +9,13 @@
 import type { TenantId } from '../base/index.ts';
 import { bytesOfId, concatBytes, emptyBytes } from '../base/index.ts';
 import type { SqlTx, SqlValue } from '../sql/index.ts';
+import { instanceBucket } from './instance-bucket.ts';
 import type { Numbers } from './numbers.ts';
 import { pageLimit } from './object-queries.ts';
 import type { ObjectRow } from './object-rows.ts';
 import { newestFirst, selectObjects } from './object-rows.ts';
+import { JoinedScan } from './settled-listing.ts';
+import type { SettledSeries } from './settled-series.ts';
 
 export type Listed =
   | { readonly kind: 'object'; readonly row: ObjectRow; readonly newest: boolean }
@@ -149,10 +152,12 @@ function selectOlder(sql: SqlTx, bucketNo: number, row: ObjectRow, limit: number
 export class ObjectListing {
   readonly #sql: SqlTx;
   readonly #numbers: Numbers;
+  readonly #settled: SettledSeries;
 
-  constructor(sql: SqlTx, numbers: Numbers) {
+  constructor(sql: SqlTx, numbers: Numbers, settled: SettledSeries) {
     this.#sql = sql;
     this.#numbers = numbers;
+    this.#settled = settled;
   }
 
   /** Names whose newest version is live, and folders. */
@@ -172,7 +177,10 @@ export class ObjectListing {
     if (bucketNo === undefined) return { items, next: undefined };
     const prefix = options.prefix ?? emptyBytes;
     const { after } = options;
-    const scan = new RowScan(this.#sql, bucketNo, { from: startOf(prefix, after), end: afterPrefix(prefix) });
+    const bounds = { from: startOf(prefix, after), end: afterPrefix(prefix) };
+    const rows = new RowScan(this.#sql, bucketNo, bounds);
+    const isJoined = options.bucket === instanceBucket;
+    const scan = isJoined ? new JoinedScan(rows, this.#sql, this.#settled, { bucketNo, ...bounds }) : rows;
     let lastKey: Uint8Array | undefined;
     let cursor: ListCursor | undefined;
 

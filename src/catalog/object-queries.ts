@@ -4,12 +4,14 @@
 // go. Left out on purpose: listings by prefix and folder (object-listing.ts).
 
 import type { KeyGroup, TenantId, WriterId } from '../base/index.ts';
-import { assert, bytesOfId } from '../base/index.ts';
+import { assert, bytesEqual, bytesOfId } from '../base/index.ts';
 import type { SqlTx } from '../sql/index.ts';
 import { stateNumbers } from './apply-objects.ts';
+import { instanceUidOfKey } from './instance-bucket.ts';
 import type { Numbers } from './numbers.ts';
 import type { ObjectRow } from './object-rows.ts';
-import { newestFirst, selectObjects } from './object-rows.ts';
+import { compareNewest, newestFirst, selectObjects, settledObject } from './object-rows.ts';
+import type { SettledSeries } from './settled-series.ts';
 import { digestValue, sequenceValue } from './storable.ts';
 
 export const rowsPerPageMax = 1000;
@@ -35,10 +37,12 @@ export function pageLimit(limit: number): number {
 export class ObjectQueries {
   readonly #sql: SqlTx;
   readonly #numbers: Numbers;
+  readonly #settled: SettledSeries;
 
-  constructor(sql: SqlTx, numbers: Numbers) {
+  constructor(sql: SqlTx, numbers: Numbers, settled: SettledSeries) {
     this.#sql = sql;
     this.#numbers = numbers;
+    this.#settled = settled;
   }
 
   /** What a name means now: its newest version that was not deleted, which may be a deletion marker. */
@@ -46,7 +50,17 @@ export class ObjectQueries {
     const bucketNo = await this.#numbers.bucket(this.#sql, name.tenant, name.bucket);
     if (bucketNo === undefined) return undefined;
     const rest = `WHERE o.bucket_no = ? AND o.key = ? AND o.state < 2 ORDER BY ${newestFirst} LIMIT 1`;
-    return (await selectObjects(this.#sql, rest, [bucketNo, name.key]))[0];
+    const [row] = await selectObjects(this.#sql, rest, [bucketNo, name.key]);
+    const uid = instanceUidOfKey(name.bucket, name.key);
+    if (uid === undefined) return row;
+    const settled = (await this.#settledWith(uid)).filter(
+      (each) => each.group.tenant === name.tenant && bytesEqual(each.key, name.key),
+    );
+    return [...(row === undefined ? [] : [row]), ...settled].sort(compareNewest)[0];
+  }
+
+  async #settledWith(instanceUid: string): Promise<ObjectRow[]> {
+    return (await this.#settled.withUids(this.#sql, [instanceUid])).map(settledObject);
   }
 
   /** The live object of a name; undefined when there is none or a deletion marker hides it. */
@@ -55,9 +69,15 @@ export class ObjectQueries {
     return row?.state === 'live' ? row : undefined;
   }
 
-  /** One version, deleted ones included. */
-  async version(id: string): Promise<ObjectRow | undefined> {
-    return (await selectObjects(this.#sql, 'WHERE o.entry_id = ?', [bytesOfId(id)]))[0];
+  /** One version, deleted ones included. Settled instances are found by what they are called: by name or by instance UID. */
+  async version(
+    id: string,
+    called?: { readonly bucket: string; readonly key: Uint8Array } | { readonly instanceUid: string },
+  ): Promise<ObjectRow | undefined> {
+    const [row] = await selectObjects(this.#sql, 'WHERE o.entry_id = ?', [bytesOfId(id)]);
+    if (row !== undefined || called === undefined) return row;
+    const uid = 'instanceUid' in called ? called.instanceUid : instanceUidOfKey(called.bucket, called.key);
+    return uid === undefined ? undefined : (await this.#settledWith(uid)).find((each) => each.id === id);
   }
 
   /** Live objects of a group with this content, first stored first: for puts that repeat themselves. */

@@ -8,6 +8,7 @@ import { defined, idOfBytes, tenantId, writerId } from '../base/index.ts';
 import type { SqlTx, SqlValue } from '../sql/index.ts';
 import { stateNames } from './apply-objects.ts';
 import type { JsonObject, ObjectState, Version } from './changes.ts';
+import type { SettledMember } from './settled-series.ts';
 import { groupIdOf } from './storable.ts';
 
 /** One version of an object, as the catalog knows it. */
@@ -30,6 +31,8 @@ export type ObjectRow = {
   readonly contentType: string | undefined;
   readonly meta: JsonObject | undefined;
   readonly version: Version;
+  /** The bundle that tells it, when it is settled: the record of the version itself need not be there any more. */
+  readonly bundle?: RecordId | undefined;
 };
 
 type SelectedRow = {
@@ -92,4 +95,28 @@ function rowOf(row: SelectedRow): ObjectRow {
 /** Rows of `objects o` by a condition, its order and its limit. */
 export async function selectObjects(sql: SqlTx, rest: string, values: readonly SqlValue[]): Promise<ObjectRow[]> {
   return (await sql.all<SelectedRow>(`${select} ${rest}`, values, 'bigint')).map(rowOf);
+}
+
+/** A settled object as a row would tell it. */
+export function settledObject({ bundle, member }: SettledMember): ObjectRow {
+  const { kind: _, ...object } = member.object;
+  return {
+    ...object,
+    objectNo: 0,
+    digest: object.digest,
+    ref: object.ref,
+    firstSequence: object.firstSequence ?? object.ref?.sequence,
+    mode: object.mode,
+    mtimeMs: object.mtimeMs,
+    contentType: object.contentType,
+    meta: object.meta,
+    bundle: bundle.record,
+  };
+}
+
+/** Newest first among the versions of one name, as `newestFirst` has it. */
+export function compareNewest(a: ObjectRow, b: ObjectRow): number {
+  if (a.createdMs !== b.createdMs) return b.createdMs - a.createdMs;
+  if (a.version.time !== b.version.time) return a.version.time > b.version.time ? -1 : 1;
+  return a.id > b.id ? -1 : 1;
 }

@@ -13,6 +13,7 @@ export type Level = 'patient' | 'study' | 'series' | 'instance';
 export type SearchField =
   | 'patientNo'
   | 'studyNo'
+  | 'seriesNo'
   | 'patientId'
   | 'issuer'
   | 'patientName'
@@ -72,6 +73,7 @@ export const fields: Readonly<
 > = {
   patientNo: { level: 'patient', column: 'p.patient_no', number: true },
   studyNo: { level: 'study', column: 's.study_no', number: true },
+  seriesNo: { level: 'series', column: 'e.series_no', number: true },
   patientId: { level: 'patient', column: 'p.patient_id' },
   issuer: { level: 'patient', column: 'p.issuer' },
   patientName: { level: 'patient', column: 'p.name' },
@@ -205,24 +207,51 @@ export function wherePieces(search: Search, level: Level): Piece[] {
   const here = search.conditions.filter(({ field }) => levels.indexOf(fields[field].level) <= at).map(pieceOf);
   const below = search.conditions.filter(({ field }) => levels.indexOf(fields[field].level) > at);
   if (below.length === 0) return here;
-  const within = all(below.map(pieceOf));
-  const deepest = Math.max(...below.map(({ field }) => levels.indexOf(fields[field].level)));
-  const joins: Record<Level, string> = {
-    patient: '',
-    study: 'studies s',
-    series: 'series e',
-    instance: 'instances i',
-  };
-  const links: Record<Level, string> = {
+  const own = below.filter(({ field }) => fields[field].level === 'instance');
+  const instance = own.length === 0 ? [] : [instancePiece(own)];
+  const upper = below.filter((each) => !own.includes(each)).map(pieceOf);
+  if (level === 'series') return [...here, ...instance];
+  const deepest =
+    own.length > 0
+      ? levels.indexOf('series')
+      : Math.max(...below.map(({ field }) => levels.indexOf(fields[field].level)));
+  const joins = { patient: '', study: 'studies s', series: 'series e', instance: '' } as const;
+  const links = {
     patient: '',
     study: 's.patient_no = p.patient_no',
     series: 'e.study_no = s.study_no',
-    instance: 'i.series_no = e.series_no AND i.shown = 1',
-  };
+    instance: '',
+  } as const;
   const names = levels.slice(at + 1, deepest + 1);
   const from = names.map((name) => joins[name]).join(', ');
-  const on = names.map((name) => links[name]).join(' AND ');
-  return [...here, { text: `EXISTS (SELECT 1 FROM ${from} WHERE ${on} AND ${within.text})`, values: within.values }];
+  const within = all([...names.map((name) => ({ text: links[name], values: [] })), ...upper, ...instance]);
+  return [...here, { text: `EXISTS (SELECT 1 FROM ${from} WHERE ${within.text})`, values: within.values }];
+}
+
+/** A series with an instance that fits: among rows, or among settled ones as far as their bundles' rows tell, which is their classes. */
+function instancePiece(own: readonly SearchCondition[]): Piece {
+  const row = all(own.map(pieceOf));
+  const classes = all(
+    own.filter(({ field }) => field === 'classUid').map((each) => listPiece('b.classes', each.match)),
+  );
+  return any([
+    {
+      text: `EXISTS (SELECT 1 FROM instances i WHERE i.series_no = e.series_no AND i.shown = 1 AND ${row.text})`,
+      values: row.values,
+    },
+    {
+      text: `EXISTS (SELECT 1 FROM bundles b WHERE b.series_no = e.series_no AND b.member_count > 0 AND ${classes.text})`,
+      values: classes.values,
+    },
+  ]);
+}
+
+/** A condition on one of the values of a list (\\one\\other\\). */
+function listPiece(column: string, match: SearchMatch): Piece {
+  const like = (pattern: string): Piece => ({ text: `${column} LIKE ? ESCAPE '!'`, values: [`%\\${pattern}\\%`] });
+  if (match.kind === 'equals')
+    return match.values.length === 0 ? nothing : any(match.values.map((value) => like(likePattern(value))));
+  return like(match.kind === 'like' ? likePattern(match.pattern) : '%');
 }
 
 export function namePieces(keys: readonly string[]): Piece[] {

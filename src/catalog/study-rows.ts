@@ -1,9 +1,10 @@
 // Patients, studies, series and instances as they are found: what a row says, with what stands above it.
 
-import type { KeyGroup } from '../base/index.ts';
+import type { KeyGroup, RecordId } from '../base/index.ts';
 import { idOfBytes, tenantId } from '../base/index.ts';
 import { listOfText } from './refresh-studies.ts';
 import type { JsonObject } from './changes.ts';
+import type { Page } from './object-queries.ts';
 import { groupIdOf } from './storable.ts';
 
 export type FoundPatient = {
@@ -65,7 +66,17 @@ export type FoundInstance = {
   readonly headBytes: number;
   /** The study's. */
   readonly amended: string | undefined;
+  /** Where its header's text lies, when it is settled: so many bytes of that content from `at` on. */
+  readonly text?: { readonly ref: RecordId; readonly at: number; readonly sizeBytes: number } | undefined;
 };
+
+/** Where an instance stands in its series: when and in which record it was written down, and its object's id. */
+export type InstancePlace = { readonly hybrid: bigint; readonly seq: bigint; readonly id: string };
+
+/** Where a page goes on: behind a row, or behind an instance of a series. */
+export type SearchCursor = { readonly date?: string; readonly no: number; readonly at?: InstancePlace };
+export type SearchPage<Row> = Page<Row, SearchCursor>;
+export type PageOptions = { readonly after?: SearchCursor | undefined; readonly limit: number; readonly skip?: number };
 
 export const patientColumns = 'p.patient_id, p.issuer, p.name, p.birth_date, p.sex';
 
@@ -120,6 +131,7 @@ export type SelectedSeries = SelectedStudy & {
   size_bytes: number;
 };
 
+/** Integers as bigint: a hybrid time is selected with them. */
 export type SelectedInstance = {
   entry_id: Uint8Array;
   study_uid: string;
@@ -127,13 +139,13 @@ export type SelectedInstance = {
   instance_uid: string;
   class_uid: string;
   syntax_uid: string;
-  instance_number: number | null;
-  frames: number | null;
-  pixel_rows: number | null;
-  pixel_columns: number | null;
-  bits_allocated: number | null;
-  size_bytes: number;
-  head_bytes: number;
+  instance_number: bigint | null;
+  frames: bigint | null;
+  pixel_rows: bigint | null;
+  pixel_columns: bigint | null;
+  bits_allocated: bigint | null;
+  size_bytes: bigint;
+  head_bytes: bigint;
   amended: string | null;
 };
 
@@ -196,6 +208,8 @@ export function foundSeries(row: SelectedSeries): FoundSeries {
   };
 }
 
+const numberOf = (value: bigint | null): number | undefined => (value === null ? undefined : Number(value));
+
 export function foundInstance(row: SelectedInstance): FoundInstance {
   return {
     id: idOfBytes(row.entry_id),
@@ -204,13 +218,13 @@ export function foundInstance(row: SelectedInstance): FoundInstance {
     instanceUid: row.instance_uid,
     classUid: row.class_uid,
     syntaxUid: row.syntax_uid,
-    instanceNumber: row.instance_number ?? undefined,
-    frames: row.frames ?? undefined,
-    rows: row.pixel_rows ?? undefined,
-    columns: row.pixel_columns ?? undefined,
-    bitsAllocated: row.bits_allocated ?? undefined,
-    sizeBytes: row.size_bytes,
-    headBytes: row.head_bytes,
+    instanceNumber: numberOf(row.instance_number),
+    frames: numberOf(row.frames),
+    rows: numberOf(row.pixel_rows),
+    columns: numberOf(row.pixel_columns),
+    bitsAllocated: numberOf(row.bits_allocated),
+    sizeBytes: Number(row.size_bytes),
+    headBytes: Number(row.head_bytes),
     amended: row.amended ?? undefined,
   };
 }

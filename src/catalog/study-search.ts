@@ -10,7 +10,7 @@ import type { SqlTx, SqlValue } from '../sql/index.ts';
 import { inList, inListMax, inValues, pieces } from '../sql/index.ts';
 import type { PatientKey } from './changes.ts';
 import { withFormerNumbers } from './former-numbers.ts';
-import type { Page } from './object-queries.ts';
+import { InstanceSearch } from './instance-search.ts';
 import { pageLimit } from './object-queries.ts';
 import {
   afterPrefix,
@@ -25,29 +25,26 @@ import {
   type SearchField,
   wherePieces,
 } from './search-pieces.ts';
+import type { SettledSeries } from './settled-series.ts';
 import { textValue } from './storable.ts';
 import {
   type FoundInstance,
   type FoundPatient,
   type FoundSeries,
   type FoundStudy,
-  foundInstance,
   foundPatient,
   foundSeries,
   foundStudy,
-  instanceColumns,
+  type PageOptions,
   patientColumns,
-  type SelectedInstance,
+  type SearchCursor,
+  type SearchPage,
   type SelectedPatient,
   type SelectedSeries,
   type SelectedStudy,
   seriesColumns,
   studyColumns,
 } from './study-rows.ts';
-
-export type SearchCursor = { readonly date?: string; readonly no: number };
-export type SearchPage<Row> = Page<Row, SearchCursor>;
-export type PageOptions = { readonly after?: SearchCursor | undefined; readonly limit: number; readonly skip?: number };
 
 /** Patients that a name may name before walking studies by date is the shorter way. */
 const candidatesMax = 4000;
@@ -57,9 +54,11 @@ const passedKeysMax = 11_000;
 const sortedDate = "(s.study_date || '')";
 
 /** What a note emptied is not found, though its row is there; what holds no instance because nobody sent one yet is. */
-const seriesShown = '(e.instance_count > 0 OR NOT EXISTS (SELECT 1 FROM instances i WHERE i.series_no = e.series_no))';
+const seriesEmpty = `NOT EXISTS (SELECT 1 FROM instances i WHERE i.series_no = e.series_no)
+  AND NOT EXISTS (SELECT 1 FROM bundles b WHERE b.series_no = e.series_no AND b.member_count > 0)`;
+const seriesShown = `(e.instance_count > 0 OR (${seriesEmpty}))`;
 const somethingShown = `(s.instance_count > 0 OR NOT EXISTS (
-  SELECT 1 FROM series e JOIN instances i ON i.series_no = e.series_no WHERE e.study_no = s.study_no))`;
+  SELECT 1 FROM series e WHERE e.study_no = s.study_no AND NOT (${seriesEmpty})))`;
 
 /** Described by headers or by an amendment, nobody else in the end, and with something to show. */
 const patientShown = `p.tenant = ? AND (p.rec_writer_no > 0 OR p.said IS NOT NULL) AND p.root_no IS NULL
@@ -120,14 +119,16 @@ function needsPatient(search: Search, way: Way): boolean {
 
 export class StudySearch {
   readonly #sql: SqlTx;
+  readonly #instances: InstanceSearch;
 
-  constructor(sql: SqlTx) {
+  constructor(sql: SqlTx, settled: SettledSeries) {
     this.#sql = sql;
+    this.#instances = new InstanceSearch(sql, settled);
   }
 
   /** Patients, in the order they came to be known. */
   async patients(asked: Search, options: PageOptions): Promise<SearchPage<FoundPatient>> {
-    const search = await withFormerNumbers(this.#sql, asked);
+    const search = await this.#above(asked);
     const found = await this.#select<SelectedPatient & { no: number }>(search, 'patient', options, {
       select: `SELECT p.patient_no AS no, ${patientColumns}`,
       from: 'FROM patients p',
@@ -135,17 +136,28 @@ export class StudySearch {
       after: (cursor) => ({ text: 'p.patient_no > ?', values: [cursor.no] }),
       order: 'ORDER BY p.patient_no',
     });
-    return pageOf(found, pageLimit(options.limit), foundPatient, (row) => ({ no: row.no }));
+    return this.#checked(
+      pageOf(found, pageLimit(options.limit), foundPatient, (row) => ({ no: row.no })),
+      found,
+      {
+        search,
+        series:
+          'SELECT e.series_no AS no FROM studies s JOIN series e ON e.study_no = s.study_no WHERE s.patient_no = ?',
+      },
+    );
   }
 
   /** Studies, newest first. */
   async studies(asked: Search, options: PageOptions): Promise<SearchPage<FoundStudy>> {
-    const search = await withFormerNumbers(this.#sql, asked);
+    const search = await this.#above(asked);
     const places = (await this.#ofLatestPatients(search, options)) ?? (await this.#places(search, options));
     // Found first and read afterwards: what is sorted is a number and a date, not whole rows.
-    const rows = await this.#studyRows(places.map((place) => place.no));
     const end = places.length < pageLimit(options.limit) ? undefined : places[places.length - 1];
-    return { rows, next: end };
+    const { rows } = await this.#checked({ rows: places, next: end }, places, {
+      search,
+      series: 'SELECT series_no AS no FROM series WHERE study_no = ?',
+    });
+    return { rows: await this.#studyRows(rows.map((place) => place.no)), next: end };
   }
 
   async #places(search: Search, options: PageOptions): Promise<Place[]> {
@@ -221,7 +233,7 @@ export class StudySearch {
 
   /** Series, in the order they came to be known. */
   async series(asked: Search, options: PageOptions): Promise<SearchPage<FoundSeries>> {
-    const search = await withFormerNumbers(this.#sql, asked);
+    const search = await this.#above(asked);
     const found = await this.#select<SelectedSeries & { no: number }>(search, 'series', options, {
       select: `SELECT e.series_no AS no, ${seriesColumns}, ${studyColumns}`,
       from: `FROM series e JOIN studies s ON s.study_no = e.study_no JOIN patients p ON p.patient_no = s.patient_no
@@ -233,21 +245,49 @@ export class StudySearch {
       after: (cursor) => ({ text: 'e.series_no > ?', values: [cursor.no] }),
       order: 'ORDER BY e.series_no',
     });
-    return pageOf(found, pageLimit(options.limit), foundSeries, (row) => ({ no: row.no }));
+    return this.#checked(
+      pageOf(found, pageLimit(options.limit), foundSeries, (row) => ({ no: row.no })),
+      found,
+      {
+        search,
+        series: 'SELECT series_no AS no FROM series WHERE series_no = ?',
+      },
+    );
   }
 
-  /** Instances that are shown, in the order they came. */
+  /**
+   * A page of what stands above instances. Statements tell of settled ones no more than their classes; what else is asked of them is looked at here, so a
+   * page may come out short and still go on.
+   */
+  async #checked<Row>(
+    page: SearchPage<Row>,
+    found: readonly { readonly no: number }[],
+    { search, series }: { readonly search: Search; readonly series: string },
+  ): Promise<SearchPage<Row>> {
+    const own = search.conditions.filter(({ field }) => fields[field].level === 'instance');
+    if (own.length === 0 || (own.length === 1 && own[0]?.field === 'classUid')) return page;
+    const rows: Row[] = [];
+    for (const [index, { no }] of found.entries()) {
+      if (await this.#showsFitting(no, search, series)) rows.push(page.rows[index] as Row);
+    }
+    return { rows, next: page.next };
+  }
+
+  async #showsFitting(no: number, search: Search, series: string): Promise<boolean> {
+    for (const each of await this.#sql.all<{ no: number }>(series, [no])) {
+      if (await this.#instances.hasFitting(each.no, search)) return true;
+    }
+    return false;
+  }
+
+  /** Instances that are shown: by series, in each in the order they came. */
   async instances(asked: Search, options: PageOptions): Promise<SearchPage<FoundInstance>> {
-    const search = await withFormerNumbers(this.#sql, asked);
-    const found = await this.#select<SelectedInstance & { no: number }>(search, 'instance', options, {
-      select: `SELECT i.instance_no AS no, ${instanceColumns}`,
-      from: `FROM instances i JOIN series e ON e.series_no = i.series_no JOIN studies s ON s.study_no = e.study_no
-        JOIN patients p ON p.patient_no = s.patient_no JOIN key_groups g ON g.group_no = s.group_no`,
-      where: [{ text: 'i.tenant = ? AND i.shown = 1 AND s.rec_writer_no > 0', values: [search.tenant] }],
-      after: (cursor) => ({ text: 'i.instance_no > ?', values: [cursor.no] }),
-      order: 'ORDER BY i.instance_no',
-    });
-    return pageOf(found, pageLimit(options.limit), foundInstance, (row) => ({ no: row.no }));
+    return this.#instances.find(await withFormerNumbers(this.#sql, asked), options);
+  }
+
+  /** What a question above instances comes to: their UIDs become their series. */
+  async #above(asked: Search): Promise<Search> {
+    return this.#instances.aboveInstances(await withFormerNumbers(this.#sql, asked));
   }
 
   /**

@@ -339,6 +339,50 @@ export const catalogTables: readonly TableDeclaration[] = [
       ${toldFrom('i')}`,
   }),
   defineTable({
+    name: 'bundles',
+    room,
+    class: 'fact',
+    columns: {
+      bundle_no: 'integer',
+      tenant: 'integer',
+      group_no: 'integer',
+      series_no: 'integer',
+      bucket_no: 'integer',
+      names: 'bytes',
+      classes: 'text',
+      generation: 'integer',
+      headers_writer_no: 'integer',
+      headers_seq: 'integer',
+      headers_bytes: 'integer',
+      picture_writer_no: 'integer',
+      picture_seq: 'integer',
+      picture_bytes: 'integer',
+      member_count: 'integer',
+      size_bytes: 'integer',
+      gone: 'text',
+      hidden: 'text',
+      ...version,
+      body: 'bytes',
+    },
+    // A bundle none of whose members count any more is remembered only so that it is not taken in again.
+    dump: `SELECT b.tenant, g.year, g.group_id, s.study_uid, e.series_uid, k.name AS bucket, b.classes, b.generation,
+        hw.id AS headers_writer, b.headers_seq, b.headers_bytes, pw.id AS picture_writer, b.picture_seq, b.picture_bytes,
+        b.member_count, b.size_bytes, b.gone, b.hidden, b.body, ${told('b')}
+      FROM bundles b JOIN key_groups g ON g.group_no = b.group_no JOIN series e ON e.series_no = b.series_no
+      JOIN studies s ON s.study_no = e.study_no JOIN buckets k ON k.bucket_no = b.bucket_no
+      LEFT JOIN writers hw ON hw.writer_no = b.headers_writer_no LEFT JOIN writers pw ON pw.writer_no = b.picture_writer_no
+      ${toldFrom('b')} WHERE b.member_count > 0`,
+  }),
+  defineTable({
+    name: 'settled_uids',
+    room,
+    // Leads from instance UIDs to series whose bundles tell them.
+    class: 'cache',
+    columns: { uid_hash: 'integer', series_no: 'integer' },
+    // What once was settled and is a row again may be named still: that costs a look and nothing else.
+    dump: '',
+  }),
+  defineTable({
     name: 'rejections',
     room,
     class: 'fact',

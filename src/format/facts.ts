@@ -66,7 +66,15 @@ export type SiteRow = {
 type Json = Record<string, unknown>;
 const entryVersion = 1;
 
+/** A bundle, still to be decoded: bundle.ts does. */
+export type BundleFact = { readonly type: 'bundle'; readonly json: Readonly<Json> };
+
 export function encodeObjectEntry(entry: ObjectEntry): Uint8Array {
+  return utf8Bytes(JSON.stringify(objectEntryJson(entry)));
+}
+
+/** An entry as the JSON object it is written as. */
+export function objectEntryJson(entry: ObjectEntry): Json {
   const text = utf8Text(entry.key);
   const json: Json = {
     v: entryVersion,
@@ -86,7 +94,7 @@ export function encodeObjectEntry(entry: ObjectEntry): Uint8Array {
   if (entry.contentType !== undefined) json.contentType = entry.contentType;
   if (entry.meta !== undefined) json.meta = entry.meta;
   if (entry.dicom !== undefined) json.dicom = instanceJson(entry.dicom);
-  return utf8Bytes(JSON.stringify(json));
+  return json;
 }
 
 export function encodeEvent(event: FactEvent): Uint8Array {
@@ -133,10 +141,10 @@ function jsonBytes(json: Json): Uint8Array {
   return utf8Bytes(JSON.stringify({ v: entryVersion, ...json }));
 }
 
-/** Any entry, event or site row; `unknown` for a type of a later version, which is kept and passed over. */
+/** Any entry, event, bundle or site row; `unknown` for a type of a later version, which is kept and passed over. */
 export function decodeFact(
   bytes: Uint8Array,
-): ObjectEntry | FactEvent | SiteRow | { readonly type: 'unknown'; readonly name: string } {
+): ObjectEntry | FactEvent | BundleFact | SiteRow | { readonly type: 'unknown'; readonly name: string } {
   const json = parseJson(bytes);
   if (typeof json.v === 'number' && json.v > entryVersion) {
     throw new ArchiveError('PACK_NEWER', `a record of type ${String(json.type).slice(0, 32)} has version ${json.v}`);
@@ -183,6 +191,8 @@ export function decodeFact(
     case 'quality':
     case 'described':
       return defined(qualityOfJson(json), 'a fact of this type has a form');
+    case 'bundle':
+      return { type: 'bundle', json };
     case 'site':
       return { type: 'site', table: text(json, 'table'), key: text(json, 'key'), row: rowOf(json) };
     default:
@@ -191,7 +201,8 @@ export function decodeFact(
   }
 }
 
-function decodeObject(json: Json): ObjectEntry {
+/** RECORD_CORRUPT. */
+export function decodeObject(json: Json): ObjectEntry {
   const state = text(json, 'state');
   if (state !== 'live' && state !== 'marker' && state !== 'deleted') throw fault('state');
   return {

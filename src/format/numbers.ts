@@ -41,7 +41,9 @@ export const recordKind = {
 
 /** Kinds that say what is known, not content: footers repeat them, and the catalog is made of them. */
 export function isFactKind(kind: number): boolean {
-  return kind === recordKind.entry || kind === recordKind.event || kind === recordKind.site;
+  return (
+    kind === recordKind.entry || kind === recordKind.event || kind === recordKind.bundle || kind === recordKind.site
+  );
 }
 
 /** Kinds that frame a pack and are not among its records. */

@@ -3,7 +3,12 @@
 import type { Archive } from '../../archive/index.ts';
 import { ArchiveError, hexOf, type TenantId } from '../../base/index.ts';
 
-export type LocalInstance = { readonly id: string; readonly study: string; readonly series: string };
+export type LocalInstance = {
+  readonly id: string;
+  readonly study: string;
+  readonly series: string;
+  readonly instanceUid: string;
+};
 type Found = {
   readonly id: string;
   readonly studyUid: string;
@@ -39,7 +44,13 @@ export async function localInstances(
 
 async function gathered(rows: AsyncIterable<Found>): Promise<Map<string, LocalInstance>> {
   const found = new Map<string, LocalInstance>();
-  for await (const row of rows) found.set(row.instanceUid, { id: row.id, study: row.studyUid, series: row.seriesUid });
+  for await (const row of rows)
+    found.set(row.instanceUid, {
+      id: row.id,
+      study: row.studyUid,
+      series: row.seriesUid,
+      instanceUid: row.instanceUid,
+    });
   return found;
 }
 
@@ -54,7 +65,10 @@ export function equals<Field extends string>(
 }
 
 /** SHA-256 of the data set as it was received. */
-export async function digestOf(archive: Archive, instance: { readonly id: string }): Promise<string | undefined> {
+export async function digestOf(
+  archive: Archive,
+  instance: { readonly id: string; readonly instanceUid?: string },
+): Promise<string | undefined> {
   try {
     const { digest } = await archive.instances.object(instance);
     return digest === undefined ? undefined : hexOf(digest);
