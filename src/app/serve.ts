@@ -14,6 +14,8 @@ import { type Command, type CommandRun, defineCommand } from './command.ts';
 import { ControlServer } from './control-server.ts';
 import { readDicomTls } from './dicom-tls.ts';
 import { errorLine } from './error-line.ts';
+import { CertificateKeeper } from './https/certificate-keeper.ts';
+import { planHttp } from './https/http-transport.ts';
 import { rebuildReport } from './run-here.ts';
 import { type Running, start } from './running.ts';
 import type { Settings } from './settings.ts';
@@ -21,6 +23,8 @@ import { version } from './version.ts';
 
 const stopMsMax = 9000;
 const secretBytes = 24;
+/** Certificates live for months; what the operator changes is shown within the hour. */
+const renewalMs = 3_600_000;
 
 export function serveCommand(commands: () => readonly Command[]): Command {
   return defineCommand({
@@ -104,6 +108,7 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
   let web: DicomWebDoor | undefined;
   let dimse: DimseDoor | undefined;
   let control: ControlServer | undefined;
+  let renewing: NodeJS.Timeout | undefined;
   const running = await served.open(flags['accept-clock'] === true);
   const { data } = running;
   try {
@@ -120,10 +125,16 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
       random: systemRandom,
       onFault: (what, error) => fault(what, error),
     });
-    door = await openConsole({
+    const transport = planHttp(settings);
+    if (transport.warning !== undefined) say(`! ${transport.warning}`);
+    const certificates = transport.tls ? certificatesOf(settings) : undefined;
+    const console = await openConsole({
       archive: () => served.archive,
       host: settings.host,
       port: settings.httpPort,
+      identity: certificates?.renew(),
+      takes: transport.takes,
+      authority: () => certificates?.authority,
       version: version(),
       clock: systemClock,
       random: systemRandom,
@@ -135,6 +146,15 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
       onFault: (route, error) => fault(route, error),
       mounts: [web],
     });
+    door = console;
+    renewing = setInterval(() => {
+      try {
+        const identity = certificates?.renew();
+        if (identity !== undefined) console.show(identity);
+      } catch (error) {
+        fault('certificate', error);
+      }
+    }, renewalMs).unref();
     const tls = readDicomTls(settings);
     dimse = await openDimse({
       archive: () => served.archive,
@@ -175,6 +195,7 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
     // A disk that hangs must not keep the process: what is acknowledged is durable already.
     const limit = setTimeout(() => process.exit(1), stopMsMax);
     limit.unref();
+    clearInterval(renewing);
     await Promise.allSettled([control?.close(), dimse?.close(), door?.close(), web?.close()]);
     await data.setEndpoints(undefined).catch(() => undefined);
     await served.close().catch((error: unknown) => fault('stopping', error));
@@ -182,6 +203,20 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
   }
   say('stopped');
   return 0;
+}
+
+function certificatesOf(settings: Settings): CertificateKeeper {
+  const { data, httpTlsCert: cert, httpTlsKey: key, httpTlsNames: names, host } = settings;
+  const given = cert === undefined || key === undefined ? undefined : { cert, key };
+  // An address for all addresses is nobody's name.
+  const own = ['0.0.0.0', '::'].includes(host) ? [] : [host];
+  return new CertificateKeeper({
+    folder: data,
+    given,
+    names: [...names, ...own],
+    clock: systemClock,
+    random: systemRandom,
+  });
 }
 
 /** The secret of the set-up link, when there is no user yet and no password was given for the first. */

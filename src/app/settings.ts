@@ -13,6 +13,10 @@ export type Settings = {
   readonly data: string;
   readonly host: string;
   readonly httpPort: number;
+  readonly httpTls: 'auto' | 'on' | 'off' | 'proxy';
+  readonly httpTlsCert: string | undefined;
+  readonly httpTlsKey: string | undefined;
+  readonly httpTlsNames: readonly string[];
   readonly publicUrl: string | undefined;
   readonly trustedProxies: readonly string[];
   readonly dicomwebCorsOrigins: readonly string[];
@@ -78,6 +82,38 @@ export const settingSpecs: readonly SettingSpec[] = [
     value: port,
     env: 'STELE_HTTP_PORT',
     says: 'port of HTTP; 0 picks a free one',
+  },
+  {
+    name: 'http_tls',
+    field: 'httpTls',
+    value: { kind: 'choice', choices: ['auto', 'on', 'off', 'proxy'] },
+    env: 'STELE_HTTP_TLS',
+    says: 'HTTP over TLS: auto is on beyond this machine; proxy takes plain requests of trusted_proxies alone',
+  },
+  {
+    name: 'http_tls_cert',
+    field: 'httpTlsCert',
+    value: { kind: 'path' },
+    env: 'STELE_HTTP_TLS_CERT',
+    says: 'PEM file of our certificate for HTTP; without it one is made and renewed',
+  },
+  {
+    name: 'http_tls_key',
+    field: 'httpTlsKey',
+    value: { kind: 'path' },
+    env: 'STELE_HTTP_TLS_KEY',
+    says: 'PEM file of its key',
+  },
+  {
+    name: 'http_tls_names',
+    field: 'httpTlsNames',
+    value: {
+      kind: 'list',
+      pattern: /^[A-Za-z0-9.:-]{1,253}$/,
+      says: 'names or addresses such as pacs.example',
+    },
+    env: 'STELE_HTTP_TLS_NAMES',
+    says: 'names that the certificate we make is good for, beside those of this machine',
   },
   {
     name: 'public_url',
@@ -321,6 +357,10 @@ export function settingsOf(parts: readonly SettingValues[], folder: string): Set
   return {
     host: '127.0.0.1',
     httpPort: 8080,
+    httpTls: 'auto',
+    httpTlsCert: undefined,
+    httpTlsKey: undefined,
+    httpTlsNames: [],
     publicUrl: undefined,
     trustedProxies: ['127.0.0.1', '::1'],
     dicomwebCorsOrigins: [],

@@ -4,7 +4,8 @@
 // and only with its secret; bodies and headers have limits; a request that fails is one answer with its code, and is logged by route and code only.
 
 import { timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Archive, type ArchiveGate, type ArchiveStatus, visitor } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type Random, sha256, utf8Bytes } from '../../base/index.ts';
@@ -25,6 +26,12 @@ export type ConsoleOptions = {
   readonly setupSecret: () => string | undefined;
   readonly onSetUp: () => Promise<void>;
   readonly onFault: (route: string, error: unknown) => void;
+  /** What is shown over TLS; undefined for plain HTTP. */
+  readonly identity: HttpIdentity | undefined;
+  /** Whom requests are taken from; undefined for everyone. */
+  readonly takes: ((address: string | undefined) => boolean) | undefined;
+  /** PEM of the authority that signed what is shown, where it is one of our own: workstations fetch it here. */
+  readonly authority: (() => string | undefined) | undefined;
   /** Other doors that answer on this port, each below its own path. */
   readonly mounts: readonly Mount[];
 };
@@ -37,7 +44,15 @@ export type Mount = {
 
 const requestHint = 'see /api/openapi.json';
 
-export type ConsoleDoor = { readonly url: string; readonly close: () => Promise<void> };
+/** PEM of a certificate with those that sign it, and of its key. */
+export type HttpIdentity = { readonly cert: string; readonly key: string };
+
+export type ConsoleDoor = {
+  readonly url: string;
+  /** Shows another certificate to whoever connects from now on. */
+  readonly show: (identity: HttpIdentity) => void;
+  readonly close: () => Promise<void>;
+};
 
 const bodyBytesMax = 64 * 1024;
 const headersMsMax = 30_000;
@@ -49,7 +64,7 @@ const statusKeptMs = 1000;
 
 /** DATA_LOCKED when the port is taken. */
 export async function openConsole(options: ConsoleOptions): Promise<ConsoleDoor> {
-  let cutAll = (): void => undefined;
+  let listening: Server | SecureServer | undefined;
   const server = fastify({
     logger: false,
     bodyLimit: bodyBytesMax,
@@ -59,7 +74,8 @@ export async function openConsole(options: ConsoleOptions): Promise<ConsoleDoor>
       void reply.code(400).send(errorAnswer(refused).body);
     },
     serverFactory: (handler) => {
-      const listener = createServer((request, response) => {
+      const listener = listenerOf(options.identity, (request, response) => {
+        if (options.takes?.(request.socket.remoteAddress) === false) return refuseDirect(response);
         const mount = mountOf(options.mounts, request.url ?? '/');
         if (mount === undefined) handler(request, response);
         else mount.answer(request, response);
@@ -68,7 +84,7 @@ export async function openConsole(options: ConsoleOptions): Promise<ConsoleDoor>
       listener.requestTimeout = 0;
       listener.headersTimeout = headersMsMax;
       listener.timeout = silenceMsMax;
-      cutAll = () => listener.closeAllConnections();
+      listening = listener;
       return listener;
     },
     forceCloseConnections: 'idle',
@@ -93,14 +109,34 @@ export async function openConsole(options: ConsoleOptions): Promise<ConsoleDoor>
   const port = typeof address === 'object' && address !== null ? address.port : options.port;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   const close = async (): Promise<void> => {
-    const late = setTimeout(cutAll, lastRequestsMs);
+    const late = setTimeout(() => listening?.closeAllConnections(), lastRequestsMs);
     try {
       await server.close();
     } finally {
       clearTimeout(late);
     }
   };
-  return { url: `http://${host}:${port}`, close };
+  const show = (identity: HttpIdentity): void => {
+    if (listening !== undefined && 'setSecureContext' in listening)
+      listening.setSecureContext({ ...secureProfile, ...identity });
+  };
+  return { url: `${options.identity === undefined ? 'http' : 'https'}://${host}:${port}`, show, close };
+}
+
+const secureProfile = { minVersion: 'TLSv1.2' } as const;
+
+function listenerOf(identity: HttpIdentity | undefined, listener: RequestListener): Server | SecureServer {
+  if (identity === undefined) return createServer(listener);
+  return createSecureServer({ ...secureProfile, ...identity, handshakeTimeout: headersMsMax }, listener);
+}
+
+/** Plain HTTP is for the proxies that were named: anyone else would send a password in the clear. */
+function refuseDirect(response: ServerResponse): void {
+  const refused = new ArchiveError('ACCESS_DENIED', 'this server is asked through its proxy alone', {
+    hint: 'use the address of the proxy',
+  });
+  response.writeHead(403, { 'content-type': 'application/json; charset=utf-8', connection: 'close' });
+  response.end(JSON.stringify(errorAnswer(refused).body));
 }
 
 function mountOf(mounts: readonly Mount[], url: string): Mount | undefined {
@@ -131,6 +167,12 @@ function addRoutes(server: FastifyInstance, options: ConsoleOptions): void {
   server.addHook('onSend', async (_request, reply) => {
     reply.header('x-content-type-options', 'nosniff');
     reply.header('referrer-policy', 'no-referrer');
+    reply.header('x-frame-options', 'DENY');
+    reply.header('cross-origin-opener-policy', 'same-origin');
+    reply.header('cross-origin-resource-policy', 'same-origin');
+    // Where the certificate is our own, a browser that was told to insist could not be let in by hand any more.
+    if (options.identity !== undefined && options.authority?.() === undefined)
+      reply.header('strict-transport-security', 'max-age=31536000');
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
   });
 
@@ -145,6 +187,11 @@ function addRoutes(server: FastifyInstance, options: ConsoleOptions): void {
     const { health } = await status();
     const facts = { health, version: options.version, hasUser: (await secretOf(options)) === undefined };
     return sendPage(request, reply, options, (nonce, language) => homePage(nonce, language, facts));
+  });
+  server.get('/ca.crt', async (_request, reply) => {
+    const authority = options.authority?.();
+    if (authority === undefined) throw new ArchiveError('NOT_FOUND', 'there is no authority of our own');
+    return reply.type('application/x-x509-ca-cert').send(authority);
   });
   server.get('/api/openapi.json', async (_request, reply) => reply.send(openApi(options.version)));
   server.get('/api/status', async (request, reply) => {
