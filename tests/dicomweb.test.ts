@@ -52,9 +52,11 @@ test('studies, series and instances are found, with the attributes of their leve
   assert.deepEqual(Object.keys(first ?? {}), Object.keys(first ?? {}).toSorted(), 'in the order of tags');
   const ofSeries = await found(`/studies/${study}/series`);
   assert.equal(valueOf(ofSeries[0], '0020000E'), series);
-  assert.equal(ofSeries[0]?.['00100020'], undefined, 'the path says the study');
+  assert.equal(valueOf(ofSeries[0], '00100020'), 'P0001');
+  const [named] = await found(`/series?StudyInstanceUID=${study}`);
+  assert.equal(named?.['00100020'], undefined, 'the query says the study');
   assert.equal(valueOf((await found('/series?Modality=CT&PatientID=P0001'))[0], '00100020'), 'P0001');
-  const instances = await found(`/instances?StudyInstanceUID=${study}`);
+  const instances = await found(`/instances?PatientID=P0001`);
   assert.equal(instances.length, 3);
   assert.equal(valueOf(instances[0], '00100020'), 'P0001', 'what is above comes from above');
   assert.equal(valueOf(instances[0], '00201208'), 3);

@@ -376,7 +376,7 @@ test('compressed pixels leave uncompressed for who takes nothing else, sample fo
     const at = reader.pixels?.valueOffset ?? 0;
     assert.ok(bytes.subarray(at, at + 2 * 64 * 48 * 2).equals(Buffer.concat(frames)), syntax);
   }
-  await assert.rejects(instances.output(found, ['1.2.840.10008.1.2.4.90']), (error) =>
+  await assert.rejects(instances.output(found, ['1.2.840.10008.1.2.4.91']), (error) =>
     isArchiveError(error, 'DICOM_UNSUPPORTED'),
   );
   await running.close();

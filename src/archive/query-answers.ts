@@ -5,7 +5,7 @@
 
 import type { TenantId } from '../base/index.ts';
 import type { Catalog, FoundInstance, FoundPatient, FoundSeries, FoundStudy, JsonObject } from '../catalog/index.ts';
-import { type DataSet, keywordOf, type Tag, tags } from '../dicom/index.ts';
+import { type CharacterSet, type DataSet, keywordOf, type Tag, tags } from '../dicom/index.ts';
 import type { Completeness } from './procedure-steps.ts';
 
 /** What its modalities say of a study. */
@@ -16,6 +16,8 @@ export type Answer = {
   readonly studyUid: string | undefined;
   readonly seriesUid: string | undefined;
   readonly instance: FoundInstance | undefined;
+  /** Of an instance, where something was asked for that no row knows: sequences and bytes are in it and not in the values. */
+  readonly header?: DataSet | undefined;
 };
 
 type Values = Map<Tag, readonly string[]>;
@@ -75,6 +77,12 @@ function putMore(values: Values, more: JsonObject, wanted: readonly Tag[]): void
     const value = more[keywordOf(tag)];
     if (typeof value === 'string' && !values.has(tag)) values.set(tag, one(value));
   }
+}
+
+/** Values of an attribute, decoded; numbers in decimals. */
+export function textsOf(dataSet: DataSet, tag: Tag, set: CharacterSet): readonly string[] {
+  const texts = dataSet.texts(tag, set);
+  return texts.length > 0 ? texts : dataSet.numbers(tag).map(String);
 }
 
 const patientCounts: readonly Tag[] = [
@@ -139,23 +147,25 @@ export class AnswerMaker {
     const values: Values = new Map();
     putInstance(values, instance);
     const unknown = this.#wanted.filter((tag) => !values.has(tag));
-    if (unknown.length > 0) {
-      const header = await this.#readHeader(instance);
-      const set = header.characterSet();
-      for (const tag of unknown) {
-        const texts = header.texts(tag, set);
-        values.set(tag, texts.length > 0 ? texts : header.numbers(tag).map(String));
-      }
-    }
-    return this.#answer(values, { studyUid: instance.studyUid, seriesUid: instance.seriesUid, instance });
+    const header = unknown.length > 0 ? await this.#readHeader(instance) : undefined;
+    const set = header?.characterSet();
+    for (const tag of unknown)
+      values.set(tag, header === undefined || set === undefined ? [] : textsOf(header, tag, set));
+    return this.#answer(values, { studyUid: instance.studyUid, seriesUid: instance.seriesUid, instance, header });
   }
 
   #answer(
     values: Values,
-    names: { studyUid?: string; seriesUid?: string; instance?: FoundInstance | undefined },
+    names: {
+      studyUid?: string;
+      seriesUid?: string;
+      instance?: FoundInstance | undefined;
+      header?: DataSet | undefined;
+    },
   ): Answer {
     for (const tag of this.#wanted) if (!values.has(tag)) values.set(tag, []);
-    return { values, studyUid: names.studyUid, seriesUid: names.seriesUid, instance: names.instance };
+    const { studyUid, seriesUid, instance, header } = names;
+    return { values, studyUid, seriesUid, instance, header };
   }
 
   async #putPatientCounts(values: Values, patient: FoundPatient): Promise<void> {

@@ -10,7 +10,12 @@ import type { Level, Search, SearchCondition, SearchField, SearchMatch } from '.
 import { dictionaryEntry, fitsTexts, nameQueryTokens, parseMatch, type Tag, tags } from '../dicom/index.ts';
 
 /** A key with something to match: values as texts, several of a list already apart. Keys without are only asked to be answered. */
-export type QueryKey = { readonly tag: Tag; readonly values: readonly string[] };
+export type QueryKey = {
+  readonly tag: Tag;
+  readonly values: readonly string[];
+  /** Sequences in whose items the attribute stands: compared with a header, and so at the level of instances alone. */
+  readonly within?: readonly Tag[] | undefined;
+};
 
 export type Query = {
   readonly tenant: TenantId;
@@ -65,9 +70,9 @@ export function planQuery(query: Query): PlannedQuery {
   for (const key of query.keys) {
     const values = key.values.filter((value) => value !== '' && value !== '*');
     if (values.length === 0) continue;
-    const known = fieldOfTag.get(key.tag);
+    const known = key.within === undefined ? fieldOfTag.get(key.tag) : undefined;
     if (known === undefined) {
-      rest.push({ tag: key.tag, values });
+      rest.push({ ...key, values });
       continue;
     }
     if (known.form === 'name') {

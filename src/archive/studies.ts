@@ -14,9 +14,9 @@ import type {
   Search,
   SearchPage,
 } from '../catalog/index.ts';
-import type { DataSet } from '../dicom/index.ts';
-import { fitsKey, planQuery, type Query } from './query.ts';
-import { type Answer, AnswerMaker, type StepsOfStudy } from './query-answers.ts';
+import type { DataSet, Tag } from '../dicom/index.ts';
+import { fitsKey, planQuery, type Query, type QueryKey } from './query.ts';
+import { type Answer, AnswerMaker, type StepsOfStudy, textsOf } from './query-answers.ts';
 
 export type FindOptions = {
   /** Rows to pass over first. */
@@ -44,7 +44,8 @@ export class Studies {
   /** A question as DICOM asks it, answered as it is found. */
   async *answers(query: Query): AsyncGenerator<Answer> {
     const { search, rest } = planQuery(query);
-    const wanted = [...new Set([...query.wanted, ...rest.map((key) => key.tag)])];
+    const compared = rest.map(({ tag, within = [tag] }) => within[0] as Tag);
+    const wanted = [...new Set([...query.wanted, ...compared])];
     const { tenant } = query;
     const maker = new AnswerMaker({
       catalog: this.#catalog,
@@ -57,7 +58,7 @@ export class Studies {
     const page: FindOptions = rest.length === 0 ? { skip: query.skip, limit: query.limit } : {};
     let [skip, left] = rest.length === 0 ? [0, Number.POSITIVE_INFINITY] : [query.skip ?? 0, query.limit ?? Infinity];
     for await (const answer of this.#all(query.level, search, maker, page)) {
-      if (!rest.every((key) => fitsKey(answer.values.get(key.tag) ?? [], key))) continue;
+      if (!rest.every((key) => fitsKey(valuesFor(answer, key), key))) continue;
       if (skip > 0) {
         skip -= 1;
         continue;
@@ -101,6 +102,14 @@ export class Studies {
   instances(search: Search, options: FindOptions = {}): AsyncGenerator<FoundInstance> {
     return eachOf((page) => this.#catalog.search.instances(search, page), options);
   }
+}
+
+/** What is compared with a key. */
+function valuesFor({ values, header }: Answer, { tag, within }: QueryKey): readonly string[] {
+  if (within === undefined) return values.get(tag) ?? [];
+  if (header === undefined) return [];
+  const set = header.characterSet();
+  return [...header.holders([...within, tag])].flatMap((item) => textsOf(item, tag, item.characterSet(set)));
 }
 
 /** The first page is small, so that the first answers come at once. */

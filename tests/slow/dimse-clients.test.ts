@@ -137,7 +137,9 @@ test('real files of every syntax are stored and come back as they were', { skip:
       .store({ tenant: defaultTenant, syntax, source: 'FILES' }, source)
       .catch(() => undefined);
     if (stored === undefined) continue;
-    const output = await running.archive.instances.output({ ...stored, syntaxUid: syntax, amended: undefined }, [syntax]);
+    const output = await running.archive.instances.output({ ...stored, syntaxUid: syntax, amended: undefined }, [
+      syntax,
+    ]);
     const back = Buffer.concat(await Array.fromAsync(output.pieces));
     assert.ok(back.equals(bytes.subarray(reader.meta?.dataSetOffset ?? 0)), path.basename(file));
     kept += 1;

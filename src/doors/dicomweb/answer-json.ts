@@ -3,7 +3,7 @@
 // Invariants: attributes stand in the order of their tags; one that nothing is known of is there without a value; text is UTF-8 and the answer says so.
 
 import type { Answer } from '../../archive/index.ts';
-import { dictionaryEntry, type Tag, tagOfKeyword, tags } from '../../dicom/index.ts';
+import { DataSet, dictionaryEntry, jsonOfDataSet, type Tag, tagOfKeyword, tags } from '../../dicom/index.ts';
 import { urlOf } from './exchange.ts';
 import type { Level } from './routes.ts';
 
@@ -98,13 +98,19 @@ const requested = new Set<Tag>([tags.ScheduledProcedureStepID, tags.RequestedPro
 export class AnswerWriter {
   readonly #attributes: readonly WriteAttribute[];
 
-  constructor(options: { readonly level: Level; readonly answered: readonly Tag[]; readonly base: string }) {
-    const { level, base } = options;
+  /** `inHeaders`: attributes that are written as they stand in a header, where an answer has one. */
+  constructor(options: {
+    readonly level: Level;
+    readonly answered: readonly Tag[];
+    readonly base: string;
+    readonly inHeaders: ReadonlySet<Tag>;
+  }) {
+    const { level, base, inHeaders } = options;
     const answered = new Set(options.answered);
     const made = new Map<Tag, WriteAttribute>();
     for (const tag of answered) {
       if (requested.has(tag)) continue;
-      made.set(tag, attributeWriter(tag));
+      made.set(tag, inHeaders.has(tag) ? headerWriter(tag) : attributeWriter(tag));
     }
     if (answered.has(tags.ScheduledProcedureStepID) || answered.has(tags.RequestedProcedureID))
       made.set(tags.RequestAttributesSequence, writeRequest);
@@ -134,6 +140,20 @@ export class AnswerWriter {
     }
     return `${text}}`;
   }
+}
+
+/** As the header has it: with its own VR, items and bytes included. */
+function headerWriter(tag: Tag): WriteAttribute {
+  const fromValues = attributeWriter(tag);
+  return (values, answer) => {
+    const element = answer.header?.element(tag);
+    if (element === undefined) return fromValues(values, answer);
+    const characterSet = answer.header?.characterSet();
+    const leaveOut = (other: Tag): boolean => other === tags.SpecificCharacterSet;
+    const json = Buffer.from(jsonOfDataSet(new DataSet([element]), { characterSet, leaveOut }));
+    // Without the braces around the one attribute.
+    return json.toString('utf8', 1, json.byteLength - 1);
+  };
 }
 
 function attributeWriter(tag: Tag): WriteAttribute {

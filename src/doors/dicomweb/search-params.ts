@@ -1,7 +1,7 @@
 // The query of a search (QIDO-RS) as a question to the archive.
 //
 // Invariants: an attribute that no dictionary knows, or a number that is none, is refused and never passed over; what is above in the path is a key like
-// any other; a way through a sequence means its last attribute, since rows keep that outside of sequences.
+// any other; a way through the Request Attributes Sequence means its last attribute, which rows keep outside of it; any other way is compared with headers.
 
 import type { QueryKey } from '../../archive/index.ts';
 import { ArchiveError } from '../../base/index.ts';
@@ -21,6 +21,7 @@ export type SearchParams = {
 /** Keys and fields of one request. */
 export const attributesMax = 256;
 const skipMax = 1_000_000_000;
+const nameCharsMax = 1024;
 
 /** Said of the answer, and not matched. */
 const notKeys = new Set<Tag>([
@@ -78,17 +79,19 @@ export function readSearchParams(params: URLSearchParams, place: Place): SearchP
       case 'includefield':
         for (const field of value.split(',')) {
           if (field === 'all') everything = true;
-          else if (field !== '') wanted.push(tagOf(field));
+          else if (field !== '') wanted.push(fieldOf(field));
         }
         if (wanted.length > attributesMax)
           throw new ArchiveError('LIMIT_EXCEEDED', `attributesMax: a search has at most ${attributesMax} attributes`);
         break;
       default: {
-        const tag = tagOf(name);
+        const path = pathOf(name);
+        const tag = path.at(-1) as Tag;
         if (notKeys.has(tag)) break;
-        wanted.push(tag);
+        const within = path.length === 1 || path[0] === tags.RequestAttributesSequence ? undefined : path.slice(0, -1);
+        wanted.push(within?.[0] ?? tag);
         const values = valuesOf(tag, value);
-        if (values.some((each) => each !== '')) keys.push({ tag, values });
+        if (values.some((each) => each !== '')) keys.push({ tag, values, within });
       }
     }
   }
@@ -100,10 +103,23 @@ function valuesOf(tag: Tag, value: string): readonly string[] {
   return value.split(isListed ? /[,\\]/ : '\\').map((each) => (isListed ? each.trim() : each));
 }
 
+/** `{tag or keyword}`, or several with points between them: sequences and what stands in their items. */
+function pathOf(name: string): readonly Tag[] {
+  return name
+    .slice(0, nameCharsMax + 1)
+    .split('.')
+    .map(tagOf);
+}
+
+/** What an answer has for it: of a way through sequences the first of them, whole. */
+function fieldOf(name: string): Tag {
+  const path = pathOf(name);
+  return (path[0] === tags.RequestAttributesSequence ? path.at(-1) : path[0]) as Tag;
+}
+
 function tagOf(name: string): Tag {
-  const last = name.split('.').at(-1) ?? '';
-  const tag = /^[0-9a-f]{8}$/i.test(last) ? Number.parseInt(last, 16) : tagOfKeyword(last);
-  if (tag === undefined || name.length > 1024)
+  const tag = /^[0-9a-f]{8}$/i.test(name) ? Number.parseInt(name, 16) : tagOfKeyword(name);
+  if (tag === undefined)
     throw new ArchiveError('ARGUMENT_INVALID', 'the query names an attribute that is in no dictionary');
   return tag;
 }
@@ -119,10 +135,18 @@ function switchOf(text: string, what: string): boolean {
   return text === 'true';
 }
 
-/** Which levels a search answers with: its own, and those above that the path does not name (PS3.18 10.6.3.3). */
-export function levelsOf(level: Level, place: Place): readonly Level[] {
-  if (level === 'study') return ['study'];
-  const upper: Level[] = place.study === undefined ? ['study'] : [];
-  if (level === 'instance' && place.series === undefined) upper.push('series');
-  return [...upper, level];
+/** Which levels a search answers with: its own, and those above that the query does not name (PS3.18 10.6.3.3). */
+export function levelsOf(level: Level, params: URLSearchParams): readonly Level[] {
+  const named = new Set([...params.keys()].flatMap((name) => uidTags.get(name) ?? []));
+  const upper = level === 'study' ? [] : level === 'series' ? (['study'] as const) : (['study', 'series'] as const);
+  return [...upper.filter((each) => !named.has(each)), level];
 }
+
+const uidTags: ReadonlyMap<string, Level> = new Map([
+  ['StudyInstanceUID', 'study'],
+  ['0020000D', 'study'],
+  ['0020000d', 'study'],
+  ['SeriesInstanceUID', 'series'],
+  ['0020000E', 'series'],
+  ['0020000e', 'series'],
+]);

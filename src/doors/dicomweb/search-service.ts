@@ -11,7 +11,7 @@ import type { Exchange } from './exchange.ts';
 import { sendJson } from './json-reply.ts';
 import { modelFormFor, sendXmlParts } from './model-forms.ts';
 import type { Level, Place } from './routes.ts';
-import { levelsOf, readSearchParams } from './search-params.ts';
+import { keysOfPlace, levelsOf, readSearchParams } from './search-params.ts';
 
 /** Answers of series that are kept while instances of them are answered. */
 const upperMax = 64;
@@ -24,6 +24,13 @@ const aboveInstance = new Set<Tag>([
   tags.ModalitiesInStudy,
 ]);
 const namesOfInstance = new Set<Tag>(answeredOf.instance);
+/** Counted or made, and in no header. */
+const notOfHeaders = new Set<Tag>([
+  tags.NumberOfPatientRelatedStudies,
+  tags.NumberOfPatientRelatedSeries,
+  tags.NumberOfPatientRelatedInstances,
+  tags.SOPClassesInStudy,
+]);
 
 export type SearchParts = {
   /** Answers to one search; without it, all there are. */
@@ -40,7 +47,7 @@ export async function answerSearch(
   const { level, place } = search;
   const { kind, type } = modelFormFor(accepts);
   const asked = readSearchParams(params, place);
-  const levels = levelsOf(level, place);
+  const levels = levelsOf(level, params);
   const answered = levels.flatMap((each) => [...answeredOf[each], ...(asked.everything ? moreOf[each] : [])]);
   answered.push(...asked.wanted);
   const limit = Math.min(asked.limit ?? Number.POSITIVE_INFINITY, answersMax ?? Number.POSITIVE_INFINITY);
@@ -60,9 +67,14 @@ export async function answerSearch(
     const text = `There are more than ${answersMax} results: ask with limit and offset`;
     headers['warning'] = `299 ${new URL(base).host} "${text}"`;
   }
-  const writer = new AnswerWriter({ level, answered, base });
+  const inHeaders = new Set(
+    level === 'instance' ? query.wanted.filter((tag) => !namesOfInstance.has(tag)) : asked.wanted.filter(isBelowRows),
+  );
+  const writer = new AnswerWriter({ level, answered, base, inHeaders });
+  const samples = level === 'instance' || inHeaders.size === 0 ? undefined : new SampleHeaders(exchange);
   const upper = level === 'instance' ? new UpperAnswers(exchange, answered) : undefined;
-  const found = written(archive.studies.answers(query), writer, upper);
+  const answers = archive.studies.answers(query);
+  const found = written(samples === undefined ? answers : samples.beside(answers), writer, upper);
   if (kind === 'xml') await sendXmlParts(reply, random, headers, found);
   else await sendJson(exchange, headers, inArray(found));
 }
@@ -87,6 +99,31 @@ async function* inArray(objects: AsyncIterable<string>): AsyncGenerator<string> 
     before = ',';
   }
   yield before === '[' ? '[]' : ']';
+}
+
+/** Attributes of studies and series that only a header knows, such as private ones: who asks for them gets those of one instance. */
+class SampleHeaders {
+  readonly #exchange: Exchange;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  async *beside(answers: AsyncIterable<Answer>): AsyncGenerator<Answer> {
+    const { archive, tenant } = this.#exchange;
+    for await (const answer of answers) {
+      const conditions = keysOfPlace({ study: answer.studyUid, series: answer.seriesUid });
+      const query: Query = { tenant, level: 'instance', keys: conditions, wanted: [], fuzzy: false, limit: 1 };
+      let header: Answer['header'];
+      for await (const { instance } of archive.studies.answers(query))
+        if (instance !== undefined) header = await archive.instances.header(instance);
+      yield { ...answer, header };
+    }
+  }
+}
+
+function isBelowRows(tag: Tag): boolean {
+  return !aboveInstance.has(tag) && !notOfHeaders.has(tag);
 }
 
 /** What series and study of an instance say: asked once for many instances. */
