@@ -48,15 +48,26 @@ export function ctSlices(): readonly Uint8Array[] {
   return real.length > 0 ? real : Array.from({ length: 8 }, (_, seed) => madeSlice(seed));
 }
 
+/** The middle of a slice, `side` by `side`. */
+function cropped(slice: Uint8Array, side: number): Uint8Array {
+  const edge = (512 - side) / 2;
+  const rows = Array.from({ length: side }, (_, row) => {
+    const from = ((edge + row) * 512 + edge) * 2;
+    return slice.subarray(from, from + side * 2);
+  });
+  return Buffer.concat(rows);
+}
+
 /** Writes `count` files into a folder and gives their data sets' size. */
-export function writeCtFiles(folder: string, count: number, study: string): number {
+export function writeCtFiles(folder: string, count: number, study: string, side = 512): number {
   mkdirSync(folder, { recursive: true });
   const slices = ctSlices();
   let sizeBytes = 0;
   for (let number = 1; number <= count; number += 1) {
     const instance = `${study}.1.${number}`;
-    const pixels = slices[number % slices.length] ?? new Uint8Array(sliceBytes);
-    const dataSet = makeInstance({ study, number, instance, rows: 512, columns: 512, pixels });
+    const slice = slices[number % slices.length] ?? new Uint8Array(sliceBytes);
+    const pixels = side === 512 ? slice : cropped(slice, side);
+    const dataSet = makeInstance({ study, number, instance, rows: side, columns: side, pixels });
     const meta = encodeFileMeta({
       sopClassUid: ctImageStorage as never,
       sopInstanceUid: instance as never,

@@ -33,7 +33,7 @@ function environment(noDelay: boolean): NodeJS.ProcessEnv {
   return noDelay ? { ...env, TCP_NODELAY: '1' } : env;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const address = server.address();
@@ -103,8 +103,20 @@ export async function startStele(folder: string, env: Record<string, string> = {
   return peerOf(child, { name: 'Stele', port, title: endpoints.aet, http: endpoints.http });
 }
 
-/** Orthanc as Debian configures it: SQLite, no compression, one sync a file (SyncStorageArea), DICOMweb where its plugin is installed. */
-export async function startOrthanc(folder: string): Promise<Peer> {
+/** What DCMTK's programs are to be run with. */
+export function noDelayEnvironment(): NodeJS.ProcessEnv {
+  return environment(true);
+}
+
+/** Tells our running server where a title listens. */
+export function admitMoves(folder: string, title: string, port: number): void {
+  const args = ['--disable-warning=ExperimentalWarning', mainFile, 'ae', 'set', title, `127.0.0.1:${port}`];
+  const set = spawnSync(process.execPath, args, { env: { ...environment(true), STELE_DATA: folder } });
+  if (set.status !== 0) throw new Error(`ae set ended with ${set.status}: ${set.stderr.toString()}`);
+}
+
+/** Orthanc as Debian configures it: SQLite, no compression, one sync a file (SyncStorageArea), DICOMweb where its plugin is installed. `titles`: where others listen. */
+export async function startOrthanc(folder: string, titles: Readonly<Record<string, number>> = {}): Promise<Peer> {
   mkdirSync(folder, { recursive: true });
   const [dicomPort, httpPort] = [await freePort(), await freePort()];
   const plugin = '/usr/share/orthanc/plugins/libOrthancDicomWeb.so';
@@ -124,6 +136,9 @@ export async function startOrthanc(folder: string): Promise<Peer> {
       DicomAlwaysAllowFind: true,
       DicomAlwaysAllowGet: true,
       DicomAlwaysAllowMove: true,
+      DicomModalities: Object.fromEntries(
+        Object.entries(titles).map(([title, port]) => [title, [title, '127.0.0.1', port]]),
+      ),
       StorageCompression: false,
       Plugins: existsSync(plugin) ? [plugin] : [],
       DicomWeb: { Enable: true, Root: '/dicom-web/' },

@@ -95,6 +95,7 @@ export const guardRows: AllRows = {
     object: { action: 'study.find', found: ({ group }) => ({ tenant: group.tenant }) },
     read: { action: 'study.read', about: ofObject },
     output: { action: 'study.read', about: ofInstance },
+    outgoing: { action: 'study.read', about: ([first]) => (first === undefined ? {} : ofInstance(first)) },
     header: { action: 'study.read', about: ofInstance },
   },
   studies: {

@@ -43,6 +43,7 @@ export type { ExportFacts, KeyStatus, MayShred } from './key-keeper.ts';
 export { KeyKeeper, writeKeyring } from './key-keeper.ts';
 export type { ObjectName, PutOptions, PutResult, ReadRange } from './objects.ts';
 export { checkName, ingestHints, keyBytesMax, Objects } from './objects.ts';
+export type { Outgoing, OutgoingBytes, SentInstance } from './outgoing.ts';
 export type { Completeness, JudgedStep, PerformedSeries, ProcedureStep, StepState } from './procedure-steps.ts';
 export { ProcedureSteps, stepSeriesMax, stepStates } from './procedure-steps.ts';
 export type { Principal } from './principal.ts';
@@ -53,8 +54,6 @@ export { QualityCases } from './quality-cases.ts';
 export { qualityKinds, qualityKindText } from './quality-kinds.ts';
 export type { Query, QueryKey } from './query.ts';
 export type { Answer } from './query-answers.ts';
-export type { Outgoing, SentInstance } from './read-ahead.ts';
-export { readAhead } from './read-ahead.ts';
 export type { Action, EntityRight, Role } from './rights.ts';
 export {
   actionNames,

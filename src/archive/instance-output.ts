@@ -47,6 +47,14 @@ export function syntaxFor(instance: Pick<FoundInstance, 'syntaxUid'>, takes: rea
   );
 }
 
+/** Whether it leaves byte for byte, so that its content may be read without a look at it. */
+export function leavesAsStored(
+  instance: Pick<FoundInstance, 'syntaxUid' | 'amended'>,
+  takes: readonly string[],
+): boolean {
+  return instance.amended === undefined && syntaxFor(instance, takes) === instance.syntaxUid;
+}
+
 /** DICOM_UNSUPPORTED when it can leave in none of the syntaxes. */
 export async function outputInstance(
   instance: Pick<FoundInstance, 'syntaxUid'>,

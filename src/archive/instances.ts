@@ -43,6 +43,7 @@ import { instanceKey, studyFamily } from './instance-names.ts';
 import { type InstanceOutput, outputInstance } from './instance-output.ts';
 import { type InstanceIdentity, InstanceReader } from './instance-reader.ts';
 import { newGroup, newObjectId } from './objects.ts';
+import { type Outgoing, type SentInstance, sendOut } from './outgoing.ts';
 import { type AmendedInstance, Overlay } from './overlay.ts';
 import { Quarantine, type Quarantined } from './quarantine.ts';
 import { type ByteSource, readPieces } from './read-pieces.ts';
@@ -349,6 +350,21 @@ export class Instances {
     const read = (from: number, to: number): AsyncIterable<Uint8Array> => this.read(row, from, to);
     const correct = which === 'amended' ? await this.#overlay.of(row.group.tenant, instance) : undefined;
     return outputInstance(instance, row, takes, { read, pool: this.#pixels, correct });
+  }
+
+  /**
+   * Instances in their order, in the first syntax each that `takes` says and they can leave in; a batch's bytes are good until the next batch is asked
+   * for. One that cannot be read is there without bytes. Fails as the catalog does.
+   */
+  outgoing<Each extends SentInstance>(
+    instances: readonly Each[],
+    takes: (instance: Each) => readonly string[],
+  ): AsyncGenerator<readonly Outgoing<Each>[]> {
+    return sendOut(instances, takes, {
+      contents: (ids) => this.#catalog.contents.ofObjects(ids),
+      stretches: this.#vault.stretches,
+      output: (instance, wanted) => this.output(instance, wanted),
+    });
   }
 
   /** The header as it leaves: everything before the pixel data. Values of 64 KiB and more are named and not read; places are those of the stored bytes. */

@@ -8,6 +8,7 @@ export {
   bytesOfBase64,
   bytesOfHex,
   concatBytes,
+  copyBytes,
   emptyBytes,
   hexOf,
   isZero,

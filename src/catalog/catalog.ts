@@ -12,6 +12,7 @@ import { AmendmentQueries } from './amendment-queries.ts';
 import { applyChanges } from './apply.ts';
 import type { AppliedSequence, CatalogChange } from './changes.ts';
 import { DeviceQueries } from './device-queries.ts';
+import { ContentQueries } from './content-queries.ts';
 import { DocumentQueries } from './document-queries.ts';
 import { forgetGroup } from './forget-group.ts';
 import { GroupQueries } from './group-queries.ts';
@@ -31,6 +32,7 @@ export class Catalog {
   readonly #numbers = new Numbers();
   readonly #settled: SettledSeries;
   readonly objects: ObjectQueries;
+  readonly contents: ContentQueries;
   readonly listing: ObjectListing;
   readonly groups: GroupQueries;
   readonly site: SiteQueries;
@@ -47,6 +49,7 @@ export class Catalog {
     this.#sql = sql;
     this.#settled = new SettledSeries(read);
     this.objects = new ObjectQueries(sql, this.#numbers, this.#settled);
+    this.contents = new ContentQueries(sql);
     this.listing = new ObjectListing(sql, this.#numbers, this.#settled);
     this.groups = new GroupQueries(sql, this.#numbers);
     this.site = new SiteQueries(sql);

@@ -8,7 +8,7 @@
 // Left out on purpose: where group keys come from (../keys), and what is authenticated beside the body (../format says it).
 
 import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
-import { ArchiveError, assert, emptyBytes, never } from '../base/index.ts';
+import { ArchiveError, assert, copyBytes, emptyBytes, never } from '../base/index.ts';
 import { releaseOwn } from './buffers.ts';
 
 export const cipherNumber = { none: 0, aes256Gcm: 1, sm4CtrHmacSm3: 2 } as const;
@@ -92,7 +92,7 @@ export function sealPacked(input: SealInput): Uint8Array {
 export function sealInto(input: SealInput, body: Uint8Array): void {
   const { ciphertext, tag } = seal(input);
   assert(ciphertext.byteLength + tag.byteLength === body.byteLength, 'a body is as long as its head was told');
-  body.set(ciphertext);
+  copyBytes(ciphertext, body);
   body.set(tag, ciphertext.byteLength);
   if (ciphertext.buffer !== input.packed.buffer) releaseOwn(ciphertext);
 }

@@ -5,8 +5,9 @@
 // chunk and its codec's fixed tables.
 // Left out on purpose: how a codec works (zstd.ts, pixel-*.ts), and encryption (cipher.ts).
 
-import { ArchiveError, assert, bytesEqual, never } from '../base/index.ts';
+import { ArchiveError, assert, bytesEqual, copyBytes, never } from '../base/index.ts';
 import { chunkSizeBytesMax } from '../format/index.ts';
+import { releaseOwn } from './buffers.ts';
 import { CodecFault } from './codec-fault.ts';
 import { decodePixelBest, encodePixelBest } from './pixel-best.ts';
 import { decodePixelBest1 } from './pixel-best-1.ts';
@@ -18,7 +19,8 @@ import { type Effort, packZstd, savesEnough, unpackZstd } from './zstd.ts';
 export const codecNumber = { none: 0, zstd: 1, pixelFast: 3, pixelBest: 4 } as const;
 export type CodecNumber = (typeof codecNumber)[keyof typeof codecNumber];
 
-type Decode = (packed: Uint8Array, plainSizeBytes: number) => Uint8Array;
+/** `into`: a place for the plain bytes, as long as they shall be; who can writes them there and answers with it. */
+type Decode = (packed: Uint8Array, plainSizeBytes: number, into?: Uint8Array) => Uint8Array;
 
 /** Each codec's decoders by version: none is ever taken away. */
 const decoders: Record<CodecNumber, Readonly<Record<number, Decode>>> = {
@@ -84,8 +86,21 @@ function unpacksTo(codec: CodecNumber, packed: Uint8Array, plain: Uint8Array): b
 
 export type CodecFields = { readonly codec: number; readonly codecVersion: number; readonly plainSizeBytes: number };
 
+/** The plain bytes, written into `into`, which is exactly as long. As `decodePacked` otherwise. */
+export function decodePackedInto(fields: CodecFields, packed: Uint8Array, into: Uint8Array): void {
+  assert(into.byteLength === fields.plainSizeBytes, 'the room is as long as what it takes');
+  const plain = decodeWith(fields, packed, into);
+  if (plain === into) return;
+  copyBytes(plain, into);
+  if (plain.buffer !== packed.buffer) releaseOwn(plain);
+}
+
 /** Exactly `plainSizeBytes` bytes. May answer with `packed` itself, not a copy. */
 export function decodePacked(fields: CodecFields, packed: Uint8Array): Uint8Array {
+  return decodeWith(fields, packed, undefined);
+}
+
+function decodeWith(fields: CodecFields, packed: Uint8Array, into: Uint8Array | undefined): Uint8Array {
   const { codec, codecVersion, plainSizeBytes } = fields;
   const decode = isCodecNumber(codec) ? decoders[codec][codecVersion] : undefined;
   if (decode === undefined) {
@@ -94,16 +109,16 @@ export function decodePacked(fields: CodecFields, packed: Uint8Array): Uint8Arra
   if (plainSizeBytes > chunkSizeBytesMax) {
     throw new ArchiveError('CODEC_FAULT', `a record promises ${plainSizeBytes} bytes, more than a chunk`);
   }
-  const plain = decodeChecked(decode, packed, plainSizeBytes);
+  const plain = decodeChecked(() => decode(packed, plainSizeBytes, into));
   if (plain.byteLength !== plainSizeBytes) {
     throw new ArchiveError('CODEC_FAULT', `a record gives ${plain.byteLength} bytes instead of ${plainSizeBytes}`);
   }
   return plain;
 }
 
-function decodeChecked(decode: Decode, packed: Uint8Array, plainSizeBytes: number): Uint8Array {
+function decodeChecked(decode: () => Uint8Array): Uint8Array {
   try {
-    return decode(packed, plainSizeBytes);
+    return decode();
   } catch (cause) {
     if (cause instanceof CodecFault) throw new ArchiveError('CODEC_FAULT', 'pixels do not decode', { cause });
     throw cause;

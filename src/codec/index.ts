@@ -23,5 +23,5 @@ export { CodecPool, inlineBytesMax, poolQueueBytesMax, poolQueueJobsMax } from '
 export type { MakeJob, OpenJob, RecordBytes, RecordFields, RecordRoom } from './record-job.ts';
 export { makeRecord, makeRecordInto, openRecord, spanBytesMax } from './record-job.ts';
 export type { Place, SharedSizes } from './shared-memory.ts';
-export { SharedMemory, sharedBytes } from './shared-memory.ts';
+export { SharedMemory, sharedBytes, sharedSlotBytes } from './shared-memory.ts';
 export type { Effort } from './zstd.ts';

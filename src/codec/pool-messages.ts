@@ -4,10 +4,11 @@
 // named by their place; a buffer is moved only when the bytes fill it, otherwise the bytes are copied; errors cross with code and sentence, never with
 // content.
 
-import { ArchiveError, AssertionFault, type ErrorCode, never } from '../base/index.ts';
+import { ArchiveError, AssertionFault, defined, type ErrorCode, never } from '../base/index.ts';
 import { endsItsBuffer, fillsItsBuffer, fillsMostOfItsBuffer } from './buffers.ts';
 import type { CipherKeys } from './cipher.ts';
 import type { CodecHint } from './codec.ts';
+import type { OpenContentsJob } from './open-contents.ts';
 import type { OpenedMany, OpenManyJob } from './open-many.ts';
 import type { MakeJob, OpenJob, RecordFields } from './record-job.ts';
 import type { Place, SharedMemory } from './shared-memory.ts';
@@ -31,6 +32,10 @@ export type Work =
     }
   | { readonly kind: 'open'; readonly head: Uint8Array; readonly body: Carried; readonly keys: CipherKeys }
   | ({ readonly kind: 'open-many' } & OpenManyJob)
+  | ({ readonly kind: 'open-contents'; readonly bytes: Place; readonly into: Place } & Omit<
+      OpenContentsJob,
+      'bytes' | 'into'
+    >)
   | { readonly kind: 'digest'; readonly bytes: Carried };
 
 /** A work that is still to be put into a message. */
@@ -38,6 +43,7 @@ export type Order =
   | { readonly kind: 'make'; readonly job: MakeJob }
   | { readonly kind: 'open'; readonly job: OpenJob }
   | { readonly kind: 'open-many'; readonly job: OpenManyJob }
+  | { readonly kind: 'open-contents'; readonly job: OpenContentsJob }
   | { readonly kind: 'digest'; readonly bytes: Uint8Array };
 
 export type Result =
@@ -58,6 +64,7 @@ export type Result =
     }
   | { readonly kind: 'opened'; readonly plain: Uint8Array }
   | ({ readonly kind: 'opened-many' } & OpenedMany)
+  | { readonly kind: 'opened-contents'; readonly opened: Uint8Array }
   | { readonly kind: 'digested'; readonly digest: Uint8Array }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
@@ -118,6 +125,11 @@ export class Parcel {
   carry(bytes: Uint8Array, options: { behindHead?: boolean } = {}): () => Carried {
     const place = this.#memory?.placeOf(bytes);
     return place === undefined ? this.add(bytes, options) : () => place;
+  }
+
+  /** Where bytes lie that are in the shared memory. */
+  place(bytes: Uint8Array): Place {
+    return defined(this.#memory?.placeOf(bytes), 'these bytes lie in the shared memory');
   }
 
   /**
@@ -181,6 +193,12 @@ export function packOrder(order: Order, parcel: Parcel, into: Into | undefined):
       const { job } = order;
       const bytes = parcel.add(job.bytes);
       return () => ({ kind: 'open-many', ...job, bytes: bytes() });
+    }
+    case 'open-contents': {
+      const { job } = order;
+      const bytes = parcel.place(job.bytes);
+      const into = parcel.place(job.into);
+      return () => ({ kind: 'open-contents', ...job, bytes, into });
     }
     case 'digest': {
       const bytes = parcel.carry(order.bytes);

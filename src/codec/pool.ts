@@ -14,6 +14,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ArchiveError, assert, defined, never, sha256 } from '../base/index.ts';
 import { type CodecHint, codecNumber } from './codec.ts';
+import type { OpenContentsJob } from './open-contents.ts';
 import type { OpenedMany, OpenManyJob } from './open-many.ts';
 import {
   errorOf,
@@ -169,6 +170,14 @@ export class CodecPool {
     const opened = checked(done);
     assert(opened.kind === 'opened-many', 'opening many gives all of them');
     return opened;
+  }
+
+  /** Contents that lie close together, from shared memory into shared memory, by one worker: of each 1 where it was opened. Safe to repeat. */
+  async openContents(job: OpenContentsJob): Promise<Uint8Array> {
+    const [done] = await this.#run([{ kind: 'open-contents', job }], this.#urgent);
+    const opened = checked(done);
+    assert(opened.kind === 'opened-contents', 'opening contents says which were opened');
+    return opened.opened;
   }
 
   /**
@@ -387,6 +396,7 @@ function orderBytes(order: Order): number {
     case 'open':
       return order.job.body.byteLength;
     case 'open-many':
+    case 'open-contents':
       return order.job.bytes.byteLength;
     case 'digest':
       return order.bytes.byteLength;

@@ -29,7 +29,7 @@ import {
 } from '../format/index.ts';
 import { releaseOwn } from './buffers.ts';
 import { type CipherKeys, openBody, sealInto, sealPacked, tagSizeBytes } from './cipher.ts';
-import { type CodecHint, decodePacked, encodePlain } from './codec.ts';
+import { type CodecHint, decodePacked, decodePackedInto, encodePlain } from './codec.ts';
 import type { Place } from './shared-memory.ts';
 
 /** What the writer decides about a record; codec, lengths and digest follow from its bytes. */
@@ -116,7 +116,20 @@ export type OpenJob = {
 
 /** RECORD_CORRUPT: the body is not the one that the head names. CODEC_UNKNOWN: of a later version. CODEC_FAULT: it does not decode. */
 export function openRecord(job: OpenJob): Uint8Array {
-  const { head, body, keys } = job;
+  const packed = openPacked(job);
+  const plain = decodePacked(job.head, packed);
+  if (packed.buffer !== job.body.buffer && packed.buffer !== plain.buffer) releaseOwn(packed);
+  return plain;
+}
+
+/** The same, written into `into`, which is as long as the head says. */
+export function openRecordInto(job: OpenJob, into: Uint8Array): void {
+  const packed = openPacked(job);
+  decodePackedInto(job.head, packed, into);
+  if (packed.buffer !== job.body.buffer) releaseOwn(packed);
+}
+
+function openPacked({ head, body, keys }: OpenJob): Uint8Array {
   if (!head.understood) {
     throw new ArchiveError('CODEC_UNKNOWN', 'a record has parts that this version does not understand');
   }
@@ -127,9 +140,5 @@ export function openRecord(job: OpenJob): Uint8Array {
   if (body.byteLength !== head.bodySizeBytes || !checked) {
     throw new ArchiveError('RECORD_CORRUPT', 'the body of a record is not the one that its head names');
   }
-  const packed =
-    keys.cipher === 0 ? body : openBody({ keys, nonce: head.nonce, associated: associatedDataOf(head), body });
-  const plain = decodePacked(head, packed);
-  if (packed.buffer !== body.buffer && packed.buffer !== plain.buffer) releaseOwn(packed);
-  return plain;
+  return keys.cipher === 0 ? body : openBody({ keys, nonce: head.nonce, associated: associatedDataOf(head), body });
 }

@@ -28,11 +28,11 @@ export type SharedSizes = {
 };
 
 /**
- * Slots for the bytes in flight of one stream (16 MiB). A region takes a group of 8 MiB, a header's block before it, padding and a commit record behind;
+ * Slots for the bytes in flight of one stream (16 MiB), and as many for what is read. A region takes a group of 8 MiB, a header's block before it, padding and a commit record behind;
  * two streams that are busy have one that is filled and one that is written. Memory is taken only as far as pieces are used.
  */
 export const sharedSizes: SharedSizes = {
-  slots: 16,
+  slots: 32,
   regions: 4,
   regionBytes: 8 * mebibyte + 2 * wasmPageBytes,
 };

@@ -9,6 +9,7 @@ import { ArchiveError, defined, sha256 } from '../base/index.ts';
 import { decodeHead } from '../format/index.ts';
 import { releaseBytes, releaseRead } from './buffers.ts';
 import { passGate } from './gates.ts';
+import { openContents } from './open-contents.ts';
 import { openMany } from './open-many.ts';
 import {
   type Carried,
@@ -88,6 +89,10 @@ function carryOut(work: Work, parcel: Parcel): () => Result {
       releaseBytes(work.bytes);
       const plainSent = parcel.add(plain, { spare: true });
       return () => ({ kind: 'opened-many', plain: plainSent(), ends, failures });
+    }
+    case 'open-contents': {
+      const opened = parcel.add(openContents({ ...work, bytes: bytesOf(work.bytes), into: bytesOf(work.into) }));
+      return () => ({ kind: 'opened-contents', opened: opened() });
     }
     case 'digest': {
       const digest = parcel.add(sha256(bytesOf(work.bytes)));

@@ -190,7 +190,7 @@ test('index rows decode to what was encoded, and a record is found among sorted 
         assert.deepEqual({ ...decoded, leaf: hexOf(decoded.leaf) }, { ...each, leaf: hexOf(each.leaf) });
         assert.equal(findIndexRow(bytes, each.id)?.offset, each.offset);
       });
-      assert.equal(findIndexRow(bytes, { writer: 'zz' as WriterId, sequence: 0n }), undefined);
+      assert.equal(findIndexRow(bytes, { writer: 'f'.repeat(32) as WriterId, sequence: 0n }), undefined);
     }),
   );
 });

@@ -116,16 +116,25 @@ function sameWriter(view: DataView, a: number, b: number): boolean {
   return true;
 }
 
+/** As `compareRecordIds`, without a string for each row that is looked at. */
+function compareRowWith(view: DataView, at: number, writer: DataView, sequence: bigint): number {
+  for (let offset = 0; offset < 16; offset += 4) {
+    const [one, other] = [view.getUint32(at + offset), writer.getUint32(offset)];
+    if (one !== other) return one < other ? -1 : 1;
+  }
+  const own = view.getBigUint64(at + 16, true);
+  return own < sequence ? -1 : own > sequence ? 1 : 0;
+}
+
 /** The row of this record among sorted rows, by halving; undefined when it is not there. */
 export function findIndexRow(rows: Uint8Array, id: RecordId): IndexRow | undefined {
   const view = viewOf(rows);
+  const wanted = viewOf(writerBytes(id.writer));
   let low = 0;
   let high = indexRowCount(rows) - 1;
   while (low <= high) {
     const middle = (low + high) >>> 1;
-    const at = middle * indexRowBytes;
-    const writer = idOfBytes(rows.subarray(at, at + 16)) as WriterId;
-    const order = compareRecordIds({ writer, sequence: view.getBigUint64(at + 16, true) }, id);
+    const order = compareRowWith(view, middle * indexRowBytes, wanted, id.sequence);
     if (order === 0) return decodeIndexRow(rows, middle);
     if (order < 0) low = middle + 1;
     else high = middle - 1;

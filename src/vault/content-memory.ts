@@ -7,7 +7,7 @@
 // collected; what was cut off before there was a slot is copied into it, at most `prefixBytesMax`.
 // Left out on purpose: what chunks become (content-writer.ts).
 
-import { assert, emptyBytes, Sha256 } from '../base/index.ts';
+import { assert, copyBytes, emptyBytes, Sha256 } from '../base/index.ts';
 import type { SharedMemory } from '../codec/index.ts';
 import { chunkSizeBytesMax } from '../format/index.ts';
 
@@ -83,7 +83,7 @@ export class ContentMemory {
     if (this.#filled === this.#buffer.byteLength || this.#begin >= chunkSizeBytesMax) this.#makeRoom(left);
     const count = Math.min(left, this.#buffer.byteLength - this.#filled);
     const added = bytes.subarray(from, from + count);
-    this.#buffer.set(added, this.#filled);
+    copyBytes(added, this.#buffer.subarray(this.#filled));
     this.#filled += count;
     if (!this.#deferred) this.#digest.update(added);
     return count;

@@ -7,6 +7,7 @@
 export type { DurableFact, DurableGroup } from './append-queue.ts';
 export type { CopyReport } from './care.ts';
 export type { ContentInfo, OpenedRecord } from './content-reader.ts';
+export type { LentContents, Stretch, WholeContent } from './content-stretch.ts';
 export type { Content, ContentHints, ContentWriter, FactDraft } from './content-writer.ts';
 export type { Draft } from './draft.ts';
 export type { FoundFact } from './fact-windows.ts';

@@ -27,7 +27,7 @@ import type { PackWriter } from './pack-writer.ts';
 import { sealedPath } from './paths.ts';
 import { zeroBytes } from './record.ts';
 import type { Register, RunPack } from './register.ts';
-import { RunHints } from './run-hints.ts';
+import { type RunHint, RunHints } from './run-hints.ts';
 import type { Shelf } from './shelf.ts';
 
 export type FoundHead = { readonly head: Head; readonly pack: PackId; readonly row: IndexRow };
@@ -46,6 +46,31 @@ type Use<T> = {
   /** The body is needed no longer than `open` takes. */
   readonly passing: boolean;
 };
+
+/** Where a record was seen last: in a pack that is written, or in a copy of a sealed one. */
+export class RecordPlace {
+  readonly row: IndexRow;
+  readonly #home: { readonly live: PackWriter } | { readonly hint: RunHint };
+
+  constructor(row: IndexRow, home: { readonly live: PackWriter } | { readonly hint: RunHint }) {
+    this.row = row;
+    this.#home = home;
+  }
+
+  /** In the same copy of the same pack. */
+  isBeside(place: RecordPlace): boolean {
+    const [home, other] = [this.#home, place.#home];
+    if ('live' in home) return 'live' in other && home.live === other.live;
+    return 'hint' in other && home.hint.pack === other.hint.pack && home.hint.disk === other.hint.disk;
+  }
+
+  withFile<T>(shelf: Shelf, work: (file: DiskFile) => Promise<T>): Promise<T> {
+    if ('hint' in this.#home) return shelf.withFile(this.#home.hint.disk, this.#home.hint.pack, 'pack', work);
+    const mirror = this.#home.live.mirrors.find(({ good }) => good);
+    if (mirror === undefined) return Promise.reject(new ArchiveError('CLOSED', 'no mirror of an open pack is good'));
+    return work(mirror.file);
+  }
+}
 
 export type ReaderHooks = {
   /** A copy of a record failed its check, and was or was not mended from another. */
@@ -83,6 +108,27 @@ export class RecordReader {
   /** A record that `open` found good. RECORD_LOST, RECORD_UNKNOWN, DISK_MISSING, and what `open` throws that is no copy's fault. */
   read<T>(id: RecordId, open: Opener<T>): Promise<ReadResult<T>> {
     return this.#read(id, { open, passing: true });
+  }
+
+  /** Where a record lies, when that is known without asking anybody; it may have been moved since. */
+  placeOf(id: RecordId): RecordPlace | undefined {
+    for (const live of this.#livePacks()) {
+      const row = live.index.find(id);
+      if (row !== undefined) return new RecordPlace(row, { live });
+    }
+    const hint = this.#hints.find(id);
+    const row = hint === undefined ? undefined : this.#knownRow(hint.pack, id);
+    return hint === undefined || row === undefined ? undefined : new RecordPlace(row, { hint });
+  }
+
+  /** What lies in a pack from a record on, unchecked, in the memory that is given; undefined when it cannot be read. */
+  async readStretch(place: RecordPlace, sizeBytes: number, into: Uint8Array): Promise<Uint8Array | undefined> {
+    try {
+      return await place.withFile(this.#shelf, (file) => file.read(place.row.offset, sizeBytes, into));
+    } catch (error) {
+      if (!isCopyFault(error)) throw error;
+      return undefined;
+    }
   }
 
   /** A record with its body, which `check` found good. As `read`. */

@@ -25,6 +25,7 @@ import type { Sql } from '../sql/index.ts';
 import { AppendQueue, type DurableFact, type DurableGroup } from './append-queue.ts';
 import { Care } from './care.ts';
 import { ContentReader, type OpenedRecord } from './content-reader.ts';
+import { ContentStretches } from './content-stretch.ts';
 import { type Content, type ContentHints, ContentWriter, type FactDraft } from './content-writer.ts';
 import { factHint } from './draft.ts';
 import { type VaultLimits, vaultLimitsDefault } from './limits.ts';
@@ -76,6 +77,7 @@ export class Vault {
   readonly shelf: Shelf;
   readonly reader: RecordReader;
   readonly contents: ContentReader;
+  readonly stretches: ContentStretches;
   readonly care: Care;
   readonly limits: VaultLimits;
   readonly #options: VaultOptions;
@@ -113,6 +115,7 @@ export class Vault {
       copies: Math.max(...packClassNames.map((name) => options.classes[name].copies)),
     });
     this.contents = new ContentReader((id) => this.open(id), this.limits.readAheadMax);
+    this.stretches = new ContentStretches({ ...options, reader: this.reader });
   }
 
   /**

@@ -185,6 +185,11 @@ export class Association {
     await this.#ended.promise;
   }
 
+  /** Resolves when none of the bytes that were given to be sent is needed any more: the system has them, or the connection is gone. Never rejects. */
+  handedOver(): Promise<void> {
+    return this.#connection.handedOver();
+  }
+
   /** At once. Everyone who waits gets `error`, or DICOM_ABORTED. */
   abort(error?: ArchiveError): void {
     this.#fault(error ?? new ArchiveError('DICOM_ABORTED', 'the association was aborted at this side'));

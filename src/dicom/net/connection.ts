@@ -29,6 +29,7 @@ export type ConnectionOptions = {
   readonly buffers?: ReceiveBuffers | undefined;
 };
 
+const noBytes = new Uint8Array(0);
 const keepAliveMs = 30_000;
 /** Held above this, bytes go to the kernel at once; below, at the end of the turn, together with what follows. */
 const flushBytes = 64 * 1024;
@@ -132,6 +133,14 @@ export class Connection implements ByteTaker {
       this.#sendDeadline.set(this.timeouts.sendMs);
     }
     return this.#room.promise;
+  }
+
+  /** Resolves when the system has all that was written, or nothing of it can go out any more. */
+  async handedOver(): Promise<void> {
+    if (this.#socket.writableLength === 0 || this.#socket.destroyed) return;
+    this.#flush();
+    // Behind everything that waits; told also when the socket is destroyed.
+    await new Promise<void>((resolve) => this.#socket.write(noBytes, () => resolve()));
   }
 
   /** Our last words, then the end: the peer is given time to read them. Safe to repeat; later words are not said. */

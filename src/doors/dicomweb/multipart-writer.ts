@@ -21,10 +21,15 @@ export class MultipartWriter {
 
   /** Head of the next part, with the first of its bytes where they are there already. */
   async part(headers: Readonly<Record<string, string>>, bytes?: Uint8Array): Promise<void> {
+    await this.#reply.write(this.headOf(headers, bytes));
+  }
+
+  /** The same, for whoever writes it. */
+  headOf(headers: Readonly<Record<string, string>>, bytes?: Uint8Array): Uint8Array {
     let head = `\r\n--${this.#boundary}\r\n`;
     for (const [name, value] of Object.entries(headers)) head += `${name}: ${value}\r\n`;
     const text = Buffer.from(`${head}\r\n`, 'latin1');
-    await this.#reply.write(bytes === undefined ? text : Buffer.concat([text, bytes]));
+    return bytes === undefined ? text : Buffer.concat([text, bytes]);
   }
 
   end(): void {

@@ -55,6 +55,24 @@ export class Reply {
     if (this.isGone) throw new ClientGone();
   }
 
+  /** In few system calls. Resolves when the system has them all, so that their memory may be used again. */
+  async handOver(pieces: readonly Uint8Array[]): Promise<void> {
+    if (this.isGone) throw new ClientGone();
+    const last = pieces.at(-1);
+    if (last === undefined) return;
+    await new Promise<void>((resolve) => {
+      this.#response.once('close', resolve);
+      this.#response.cork();
+      for (const piece of pieces.slice(0, -1)) this.#response.write(piece);
+      this.#response.write(last, () => {
+        this.#response.off('close', resolve);
+        resolve();
+      });
+      this.#response.uncork();
+    });
+    if (this.isGone) throw new ClientGone();
+  }
+
   async writeAll(pieces: AsyncIterable<Uint8Array>): Promise<void> {
     for await (const piece of pieces) await this.write(piece);
   }

@@ -3,7 +3,7 @@
 // Invariants: an answer that ends whole holds every instance that the path names, each byte for byte as it is stored where its syntax is taken; one that
 // cannot be read breaks the answer off. Small instances are read ahead, large ones while they are sent.
 
-import { type Outgoing, readAhead } from '../../archive/index.ts';
+import type { Outgoing, OutgoingBytes } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type Random } from '../../base/index.ts';
 import { encodeFileMeta } from '../../dicom/index.ts';
 import { answeredUnchanged, sendBytes, tagHeaders, weakTagHeaders } from './conditional.ts';
@@ -27,9 +27,9 @@ export async function answerRetrieve(exchange: Exchange, place: Place, parts: Re
   // A boundary or a time is drawn for every answer, so only a file that stands alone is the same bytes again.
   if (wanted.form === 'single') return sendSingle(exchange, instances[0] as Instance, wanted);
   if (answeredUnchanged(request, reply, stamp)) return;
-  const outputs = readAhead(instances, exchange.archive.instances, (each) => takesOf(each, wanted));
-  if (wanted.form === 'zip') await sendZip(exchange, outputs, { stamp, nowMs: parts.clock.nowMs() });
-  else await sendMultipart(exchange, outputs, { stamp, random: parts.random });
+  const batches = exchange.archive.instances.outgoing(instances, (each) => takesOf(each, wanted));
+  if (wanted.form === 'zip') await sendZip(exchange, batches, { stamp, nowMs: parts.clock.nowMs() });
+  else await sendMultipart(exchange, batches, { stamp, random: parts.random });
 }
 
 /** A file's bytes before its data set. */
@@ -43,32 +43,48 @@ function fileHead(instance: Instance, syntax: string): Uint8Array {
 
 async function sendMultipart(
   { reply, base }: Exchange,
-  outputs: AsyncIterable<Outgoing<Instance>>,
+  batches: AsyncIterable<readonly Outgoing<Instance>[]>,
   { stamp, random }: { readonly stamp: string; readonly random: Random },
 ): Promise<void> {
   const writer = new MultipartWriter(reply, random);
-  for await (const { instance, output } of outputs) {
-    const { syntax, pieces, sizeBytes } = opened(output);
+  const headOf = ({ instance, output }: Outgoing<Instance>): Uint8Array => {
+    const { syntax, sizeBytes } = opened(output);
     const head = fileHead(instance, syntax);
-    if (!reply.begun && !reply.begin(200, { ...weakTagHeaders(stamp), 'content-type': writer.typeOf(dicomType) }))
-      return;
     const place = { study: instance.studyUid, series: instance.seriesUid, instance: instance.instanceUid };
-    await writer.part(
-      {
-        'Content-Type': `${dicomType}; transfer-syntax=${syntax}`,
-        ...(sizeBytes === undefined ? {} : { 'Content-Length': String(head.byteLength + sizeBytes) }),
-        'Content-Location': urlOf(base, place),
-      },
-      head,
-    );
-    await reply.writeAll(pieces);
+    const headers = {
+      'Content-Type': `${dicomType}; transfer-syntax=${syntax}`,
+      ...(sizeBytes === undefined ? {} : { 'Content-Length': String(head.byteLength + sizeBytes) }),
+      'Content-Location': urlOf(base, place),
+    };
+    return writer.headOf(headers, head);
+  };
+  for await (const batch of batches) {
+    // What the first batch cannot give is told before the answer has begun.
+    let held: Uint8Array[] = [];
+    for (const outgoing of batch) {
+      held.push(headOf(outgoing));
+      if (!reply.begun && !reply.begin(200, { ...weakTagHeaders(stamp), 'content-type': writer.typeOf(dicomType) }))
+        return;
+      const { pieces } = opened(outgoing.output);
+      if (isThere(pieces)) held.push(...pieces);
+      else {
+        await reply.handOver(held);
+        await reply.writeAll(pieces);
+        held = [];
+      }
+    }
+    await reply.handOver(held);
   }
   writer.end();
 }
 
+function isThere(pieces: OutgoingBytes['pieces']): pieces is readonly Uint8Array[] {
+  return Array.isArray(pieces);
+}
+
 async function sendZip(
   { reply }: Exchange,
-  outputs: AsyncIterable<Outgoing<Instance>>,
+  batches: AsyncIterable<readonly Outgoing<Instance>[]>,
   { stamp, nowMs }: { readonly stamp: string; readonly nowMs: number },
 ): Promise<void> {
   const zip = new ZipWriter(nowMs);
@@ -77,11 +93,15 @@ async function sendZip(
     'content-type': 'application/zip',
     'content-disposition': 'attachment; filename="dicom.zip"',
   };
-  for await (const { instance, output } of outputs) {
-    const { syntax, pieces } = opened(output);
-    if (!reply.begun && !reply.begin(200, headers)) return;
-    const name = [instance.studyUid, instance.seriesUid, `${instance.instanceUid}.dcm`].map(safeName).join('/');
-    await reply.writeAll(zip.file(name, follows(fileHead(instance, syntax), pieces)));
+  for await (const batch of batches) {
+    for (const { instance, output } of batch) {
+      const { syntax, pieces } = opened(output);
+      if (!reply.begun && !reply.begin(200, headers)) return;
+      const name = [instance.studyUid, instance.seriesUid, `${instance.instanceUid}.dcm`].map(safeName).join('/');
+      const file = zip.file(name, follows(fileHead(instance, syntax), pieces));
+      if (isThere(pieces)) await reply.handOver(await gathered(file));
+      else await reply.writeAll(file);
+    }
   }
   for (const bytes of zip.end()) await reply.write(bytes);
   reply.end();
@@ -120,7 +140,13 @@ function opened(output: Outgoing['output']): NonNullable<Outgoing['output']> {
   return output;
 }
 
-async function* follows(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function gathered(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const held: Uint8Array[] = [];
+  for await (const piece of pieces) held.push(piece);
+  return held;
+}
+
+async function* follows(first: Uint8Array, rest: OutgoingBytes['pieces']): AsyncGenerator<Uint8Array> {
   if (first.byteLength > 0) yield first;
   yield* rest;
 }

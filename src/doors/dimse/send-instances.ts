@@ -5,13 +5,7 @@
 // that is being sent, a few and small ones only.
 // Left out on purpose: trying again. Who asked can; forwarding has a queue.
 
-import {
-  type ApplicationEntity,
-  type Archive,
-  type Outgoing,
-  readAhead,
-  type SentInstance,
-} from '../../archive/index.ts';
+import type { ApplicationEntity, Archive, Outgoing, SentInstance } from '../../archive/index.ts';
 import { ArchiveError, type Clock } from '../../base/index.ts';
 import { type Association, cStore, openAssociation, planContexts, type TlsClientOptions } from '../../dicom/index.ts';
 
@@ -85,16 +79,33 @@ export async function sendOver(association: Association, sending: Sending): Prom
   const takes = takenSyntaxes(association);
   let told = 0;
   try {
-    for await (const outgoing of readAhead(instances, archive.instances, (each) => takes(each.classUid))) {
-      if (sending.isStopped()) return;
-      await sending.beforeEach?.();
-      const status = await sendOne(outgoing, association, sending.moveOriginator);
-      told += 1;
-      onSent(outgoing.instance, status);
+    for await (const batch of batchesOf(instances, archive, takes)) {
+      for (const outgoing of batch) {
+        if (sending.isStopped()) return;
+        await sending.beforeEach?.();
+        const status = await sendOne(outgoing, association, sending.moveOriginator);
+        told += 1;
+        onSent(outgoing.instance, status);
+      }
     }
   } catch (error) {
     for (const each of instances.slice(told)) onSent(each, undefined);
     throw error;
+  }
+}
+
+/** Study by study: the archive notes of each who took it. */
+async function* batchesOf(
+  instances: readonly SentInstance[],
+  archive: Archive,
+  takes: (sopClass: string) => readonly string[],
+): AsyncGenerator<readonly Outgoing[]> {
+  for (let from = 0; from < instances.length; ) {
+    const study = instances[from]?.studyUid;
+    const next = instances.findIndex((each, index) => index > from && each.studyUid !== study);
+    const end = next < 0 ? instances.length : next;
+    yield* archive.instances.outgoing(instances.slice(from, end), (each) => takes(each.classUid));
+    from = end;
   }
 }
 
@@ -131,5 +142,8 @@ async function sendOne(
   } catch (error) {
     if (association.endError !== undefined || !(error instanceof ArchiveError)) throw error;
     return undefined;
+  } finally {
+    // The batch's memory is used again for others: also a peer that answers early, or an association that ends, is not given it.
+    await association.handedOver();
   }
 }
