@@ -1,5 +1,5 @@
 /*
- * Builds the kernels in WebAssembly, each from the C beside it: src/codec/kernel/pixel.wasm, src/keys/kernel/tree.wasm, and those of
+ * Builds the kernels in WebAssembly, each from the C beside it: src/codec/kernel/pixel.wasm, src/codec/kernel/tree.wasm, and those of
  * src/dicom/pixels/kernel. Only who changes one needs this: the built files are committed.
  *
  *   node scripts/build-kernel.ts [PART]     rebuilds in place, all or those with PART in their path
@@ -55,7 +55,7 @@ export const kernels: readonly Kernel[] = [
     ],
   },
   {
-    file: 'src/keys/kernel/tree.wasm',
+    file: `${codecFolder}/tree.wasm`,
     compiler: clang14,
     flags: [],
     sources: ['tree.c'],

@@ -22,7 +22,7 @@ const rules: ArrowRules = {
     { name: 'base', only: [] },
     { name: 'format', only: ['base'], pure: true },
     { name: 'codec', node: ['fs', 'worker_threads'] }, // fs: reads its own .wasm at load
-    { name: 'keys', node: ['fs'] }, // reads its own .wasm at load
+    { name: 'keys' },
     // A kernel lock that dies with its holder: Node has no flock, SQLite does. It is no database there.
     { name: 'disk', node: ['fs'], files: { 'src/disk/lock.ts': ['sqlite'] } },
     { name: 'sql', node: ['sqlite', 'worker_threads'] }, // a whole database is checked beside the main thread

@@ -1,4 +1,5 @@
-// codec: plain bytes <-> packed bytes <-> body, and the workers that do it beside the main thread. Knows no disk, no catalog and no tree of keys.
+// codec: plain bytes <-> packed bytes <-> body, and the workers that do it beside the main thread. Knows no disk and no catalog, and of
+// the tree of keys how to walk down it.
 
 export { releaseBytes } from './buffers.ts';
 export type { CipherKeys, CipherNumber, OpenInput, SealInput } from './cipher.ts';
@@ -15,6 +16,8 @@ export {
 } from './cipher.ts';
 export type { CodecFields, CodecHint, CodecNumber, Packed } from './codec.ts';
 export { codecNumber, decodePacked, encodePlain, isCodecNumber } from './codec.ts';
+export type { KeyWalks, Walk } from './key-walk.ts';
+export { childKey, keyBelow, keySizeBytes, keysOfWalks, noWalks, walkBytes, writeWalk } from './key-walk.ts';
 export type { OpenedMany, OpenManyJob } from './open-many.ts';
 export { openMany, withoutKey } from './open-many.ts';
 export type { PixelShape } from './pixel-shape.ts';

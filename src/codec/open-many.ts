@@ -6,7 +6,8 @@
 
 import { ArchiveError, type ErrorCode } from '../base/index.ts';
 import { decodeHead } from '../format/index.ts';
-import type { CipherKeys } from './cipher.ts';
+import { type CipherKeys, cipherKeys } from './cipher.ts';
+import { type KeyWalks, keysOfWalks } from './key-walk.ts';
 import { openRecord } from './record-job.ts';
 
 /** In `keyOf`: this record is passed over, its key cannot be had. */
@@ -17,9 +18,11 @@ export type OpenManyJob = {
   readonly bytes: Uint8Array;
   /** Offset and length of each record, head and body, in pairs. */
   readonly places: Uint32Array;
-  /** For each record, which of `keys` is its group's for the cipher that its head names. */
+  /** For each record, which of `keys`, and behind them of `walks`, is its group's for the cipher that its head names. */
   readonly keyOf: Uint32Array;
   readonly keys: readonly CipherKeys[];
+  /** Given up, as `bytes` are: the keys of groups that nobody asked for lately are found where the records are opened. */
+  readonly walks: KeyWalks;
 };
 
 export type OpenedMany = {
@@ -29,13 +32,14 @@ export type OpenedMany = {
   readonly failures: readonly { readonly index: number; readonly code: ErrorCode; readonly message: string }[];
 };
 
-export function openMany({ bytes, places, keyOf, keys }: OpenManyJob): OpenedMany {
+export function openMany({ bytes, places, keyOf, keys, walks }: OpenManyJob): OpenedMany {
+  const all = [...keys, ...walkedKeys(walks)];
   const ends = new Uint32Array(keyOf.length);
   const failures: OpenedMany['failures'][number][] = [];
   let plain = new Uint8Array(bytes.byteLength);
   let end = 0;
   for (let index = 0; index < keyOf.length; index += 1) {
-    const key = keys[keyOf[index] as number];
+    const key = all[keyOf[index] as number];
     if (key !== undefined) {
       try {
         const one = openOne(bytes, places[index * 2] as number, places[index * 2 + 1] as number, key);
@@ -54,6 +58,14 @@ export function openMany({ bytes, places, keyOf, keys }: OpenManyJob): OpenedMan
     ends[index] = end;
   }
   return { plain: plain.subarray(0, end), ends, failures };
+}
+
+function walkedKeys(walks: KeyWalks): CipherKeys[] {
+  return keysOfWalks(walks).map((groupKey, index) => {
+    const keys = cipherKeys(groupKey, walks.ciphers[index] as number);
+    groupKey.fill(0);
+    return keys;
+  });
 }
 
 function openOne(bytes: Uint8Array, offset: number, sizeBytes: number, keys: CipherKeys): Uint8Array {

@@ -192,7 +192,8 @@ export function packOrder(order: Order, parcel: Parcel, into: Into | undefined):
     case 'open-many': {
       const { job } = order;
       const bytes = parcel.add(job.bytes);
-      return () => ({ kind: 'open-many', ...job, bytes: bytes() });
+      const walks = parcel.add(job.walks.bytes);
+      return () => ({ kind: 'open-many', ...job, bytes: bytes(), walks: { ...job.walks, bytes: walks() } });
     }
     case 'open-contents': {
       const { job } = order;

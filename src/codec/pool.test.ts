@@ -19,6 +19,7 @@ import {
 import { decodeHead, type Head, headSizeBytes } from '../format/index.ts';
 import { type CipherNumber, cipherKeys, noCipherKeys, nonceSizeBytes } from './cipher.ts';
 import type { CodecHint } from './codec.ts';
+import { type KeyWalks, walkBytes, writeWalk } from './key-walk.ts';
 import { openMany, withoutKey } from './open-many.ts';
 import { CodecPool, inlineBytesMax } from './pool.ts';
 import { type MakeJob, type OpenJob, openRecord, type RecordBytes } from './record-job.ts';
@@ -224,9 +225,16 @@ test('many records of one buffer are opened together; one that is rotten fails a
   const bytes = new Uint8Array(Buffer.concat(parts));
   const rotten = (places[6] as number) + 400;
   bytes[rotten] = (bytes[rotten] as number) ^ 1;
-  const keys = [cipherKeys(groupKey, 1), cipherKeys(groupKey, 0), cipherKeys(groupKey, 2)];
-  const job = { bytes, places, keys, keyOf: Uint32Array.of(0, 1, 2, 0, withoutKey) };
-  for (const { plain, ends, failures } of [openMany(job), await shared.openMany(job)]) {
+  const keys = [cipherKeys(groupKey, 0), cipherKeys(groupKey, 2)];
+  // The key for cipher 1 is at the end of a walk.
+  const walksTo = (): KeyWalks => {
+    const walks = { bytes: new Uint8Array(walkBytes), ciphers: Uint8Array.of(1), steps: 0 };
+    writeWalk(walks, 0, { key: groupKey, path: new Uint8Array(0) });
+    return walks;
+  };
+  const job = { bytes, places, keys, keyOf: Uint32Array.of(2, 0, 1, 2, withoutKey) };
+  const results = [openMany({ ...job, walks: walksTo() }), await shared.openMany({ ...job, walks: walksTo() })];
+  for (const { plain, ends, failures } of results) {
     const found = plains.map((_, index) => Buffer.from(plain.subarray(index === 0 ? 0 : ends[index - 1], ends[index])));
     const expected = [plains[0], plains[1], plains[2], emptyBytes, emptyBytes];
     assert.deepEqual(

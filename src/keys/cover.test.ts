@@ -13,7 +13,7 @@ import {
   pathOf,
   shredPath,
 } from './cover.ts';
-import { keyBelow } from './node-key.ts';
+import { keyBelow } from '../codec/index.ts';
 
 const random = new SeededRandom(42);
 const root = random.bytes(32);

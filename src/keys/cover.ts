@@ -6,7 +6,7 @@
 // Left out on purpose: tenants, generations and files (keyring.ts, keyring-file.ts).
 
 import { ArchiveError, assert } from '../base/index.ts';
-import { childKey, keyBelow, keySizeBytes } from './node-key.ts';
+import { childKey, keyBelow, keySizeBytes } from '../codec/index.ts';
 
 export const treeDepth = 80;
 export const yearBits = 16;

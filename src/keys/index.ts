@@ -1,6 +1,6 @@
 // keys: the keyring, its tree and its files, behind a door that an HSM could fill. Values and bytes only: no disk, no event.
 
-export type { GroupCipher, KeySource } from './key-source.ts';
+export type { GroupCipher, KeySource, ManyGroupKeys } from './key-source.ts';
 export type { Generation, KeyringFields, TenantKeys } from './keyring.ts';
 export { exportsOpening, Keyring } from './keyring.ts';
 export type { DecodedKeyring, ExportFields, KeyringHeader, Protection } from './keyring-file.ts';

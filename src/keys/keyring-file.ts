@@ -26,10 +26,9 @@ import {
   utf8Bytes,
   utf8Text,
 } from '../base/index.ts';
-import { type CipherNumber, checkedCipher } from '../codec/index.ts';
+import { type CipherNumber, checkedCipher, keySizeBytes } from '../codec/index.ts';
 import { type CoverNode, coverOf, nodesOf } from './cover.ts';
 import { type Generation, Keyring, type TenantKeys } from './keyring.ts';
-import { keySizeBytes } from './node-key.ts';
 
 const format = 'stele-keyring';
 const formatVersion = 1;

@@ -5,9 +5,8 @@
 // Left out on purpose: files and passphrases (keyring-file.ts), where copies lie, and the record that says a group was shredded (vault and app).
 
 import { ArchiveError, type ArchiveId, assert, type KeyGroup, type Random, type TenantId } from '../base/index.ts';
-import type { CipherNumber } from '../codec/index.ts';
+import { type CipherNumber, keySizeBytes } from '../codec/index.ts';
 import { type Cover, held, heldAbove, pathOf, shredPath, yearBits } from './cover.ts';
-import { keySizeBytes } from './node-key.ts';
 
 export type TenantKeys = { readonly cipher: CipherNumber; readonly cover: Cover };
 

@@ -5,11 +5,20 @@
 // A key that was handed out is never overwritten: a job that waits for a worker would encrypt with zeros.
 
 import { ArchiveError, assert, groupText, type KeyGroup, type TenantId } from '../base/index.ts';
-import { type CipherKeys, type CipherNumber, checkedCipher, cipherKeys, noCipherKeys } from '../codec/index.ts';
+import {
+  type CipherKeys,
+  type CipherNumber,
+  checkedCipher,
+  cipherKeys,
+  keyBelow,
+  noCipherKeys,
+  type Walk,
+  walkBytes,
+  writeWalk,
+} from '../codec/index.ts';
 import { heldAbove, pathOf, treeDepth, yearBits } from './cover.ts';
-import type { GroupCipher, KeySource } from './key-source.ts';
+import type { GroupCipher, KeySource, ManyGroupKeys } from './key-source.ts';
 import type { Keyring } from './keyring.ts';
-import { keyBelow, keysBelow, type Walk } from './node-key.ts';
 import { RecentMap } from './recent-map.ts';
 
 /** Groups whose subkeys are kept, about 300 bytes each. */
@@ -66,29 +75,32 @@ export class LiveKeyring implements KeySource {
     return keys;
   }
 
-  manyGroupKeys(groups: readonly GroupCipher[]): (CipherKeys | ArchiveError)[] {
-    const found: (CipherKeys | ArchiveError)[] = [];
-    const walks: (Walk & { readonly at: number; readonly cipher: CipherNumber })[] = [];
-    for (const [at, { group, cipher }] of groups.entries()) {
+  manyGroupKeys(groups: readonly GroupCipher[]): ManyGroupKeys {
+    const keys: CipherKeys[] = [];
+    const walks: (Walk & { readonly cipher: CipherNumber })[] = [];
+    const found = groups.map(({ group, cipher }): { key: number } | { walk: number } | ArchiveError => {
       try {
         const known = checkedCipher(cipher);
-        // Stands in until the walk is made.
-        found.push(noCipherKeys);
-        if (known === 0) continue;
+        if (known === 0) return { key: keys.push(noCipherKeys) - 1 };
         const { key, path, depth } = this.#nodeAbove(group);
-        if (depth === halfWayDepth) walks.push({ key, path, at, cipher: known });
-        else found[at] = cipherKeys(keyBelow(key, path, depth, treeDepth), known);
+        if (depth === halfWayDepth) return { walk: walks.push({ key, path, cipher: known }) - 1 };
+        return { key: keys.push(cipherKeys(keyBelow(key, path, depth, treeDepth), known)) - 1 };
       } catch (error) {
         if (!(error instanceof ArchiveError)) throw error;
-        found[at] = error;
+        return error;
       }
-    }
-    keysBelow(walks, halfWayDepth, treeDepth).forEach((groupKey, index) => {
-      const { at, cipher } = walks[index] as (typeof walks)[number];
-      found[at] = cipherKeys(groupKey, cipher);
-      groupKey.fill(0);
     });
-    return found;
+    const sent = {
+      bytes: new Uint8Array(walks.length * walkBytes),
+      ciphers: Uint8Array.from(walks, (walk) => walk.cipher),
+      steps: treeDepth - halfWayDepth,
+    };
+    for (const [index, walk] of walks.entries()) writeWalk(sent, index, walk);
+    const places = found.map((each) => {
+      if (each instanceof ArchiveError) return each;
+      return 'key' in each ? each.key : keys.length + each.walk;
+    });
+    return { keys, walks: sent, places };
   }
 
   #deriveGroupKey(group: KeyGroup): Uint8Array {

@@ -6,7 +6,7 @@
 // Left out on purpose: which footer to read, and what facts mean.
 
 import { ArchiveError, type HybridTime, type KeyGroup, type RecordId } from '../base/index.ts';
-import { type CipherKeys, type CodecPool, type OpenedMany, withoutKey } from '../codec/index.ts';
+import { type CodecPool, type OpenedMany, type OpenManyJob, withoutKey } from '../codec/index.ts';
 import {
   bodySizeBytesMax,
   headExtraBytesMax,
@@ -69,7 +69,8 @@ async function openStretch(
   facts.forEach(({ at, sizeBytes }, index) => places.set([at, sizeBytes], index * 2));
   let opened: OpenedMany;
   try {
-    opened = await pool.openMany({ bytes, places, keyOf: keyed.keyOf, keys: keyed.keys });
+    const { keyOf, keys: found, walks } = keyed;
+    opened = await pool.openMany({ bytes, places, keyOf, keys: found, walks });
   } catch (error) {
     // A worker that died is no fault of the footer.
     if (!(error instanceof ArchiveError) || error.code === 'CLOSED') throw error;
@@ -91,11 +92,7 @@ async function openStretch(
   });
 }
 
-type Keyed = {
-  readonly keyOf: Uint32Array;
-  readonly keys: CipherKeys[];
-  readonly failed: Map<number, ArchiveError>;
-};
+type Keyed = Pick<OpenManyJob, 'keyOf' | 'keys' | 'walks'> & { readonly failed: Map<number, ArchiveError> };
 
 /** The keys of these facts, each once for neighbours of one group, and which facts have none, and why. */
 function keysOf(facts: readonly ScannedFact[], source: KeySource): Keyed {
@@ -105,19 +102,13 @@ function keysOf(facts: readonly ScannedFact[], source: KeySource): Keyed {
     if (last?.group !== fact.group || last.cipher !== fact.cipher) groups.push(fact);
     return groups.length - 1;
   });
-  const keyed: Keyed = { keyOf: new Uint32Array(facts.length), keys: [], failed: new Map() };
-  const places: number[] = [];
-  const errors: (ArchiveError | undefined)[] = [];
-  for (const found of source.manyGroupKeys(groups)) {
-    const isKey = !(found instanceof ArchiveError);
-    if (isKey) keyed.keys.push(found);
-    places.push(isKey ? keyed.keys.length - 1 : withoutKey);
-    errors.push(isKey ? undefined : found);
-  }
+  const { keys, walks, places } = source.manyGroupKeys(groups);
+  const keyOf = new Uint32Array(facts.length);
+  const failed = new Map<number, ArchiveError>();
   for (const [index, group] of groupOf.entries()) {
-    keyed.keyOf[index] = places[group] as number;
-    const error = errors[group];
-    if (error !== undefined) keyed.failed.set(index, error);
+    const place = places[group];
+    if (place instanceof ArchiveError) failed.set(index, place);
+    keyOf[index] = typeof place === 'number' ? place : withoutKey;
   }
-  return keyed;
+  return { keyOf, keys, walks, failed };
 }

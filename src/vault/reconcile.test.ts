@@ -7,7 +7,7 @@ import { ArchiveError, hexOf, type KeyGroup, type PackId, SeededRandom } from '.
 import { type CodecPool, makeRecord, type OpenManyJob, openMany, openRecord } from '../codec/index.ts';
 import { SimDisk } from '../disk/index.ts';
 import { recordKind } from '../format/index.ts';
-import type { GroupCipher, KeySource } from '../keys/index.ts';
+import type { GroupCipher, KeySource, ManyGroupKeys } from '../keys/index.ts';
 import { openSqlite } from '../sql/index.ts';
 import { footerPath, sealedPath } from './paths.ts';
 
@@ -133,10 +133,12 @@ test('facts whose key is gone are told as such, and the rest are opened', async 
   const facts = said(9, 200);
   await sealed(disks, facts);
   const keys = {
-    manyGroupKeys: (groups: readonly GroupCipher[]) =>
-      groups.map(({ group, cipher }) =>
-        group.group === otherGroup.group ? new ArchiveError('KEY_SHREDDED', 'gone') : rigKeys.groupKeys(group, cipher),
+    manyGroupKeys: (groups: readonly GroupCipher[]): ManyGroupKeys => ({
+      ...rigKeys.manyGroupKeys(groups),
+      places: groups.map(({ group }, place) =>
+        group.group === otherGroup.group ? new ArchiveError('KEY_SHREDDED', 'gone') : place,
       ),
+    }),
   } as KeySource;
   const again = await rebuilt(disks, { keys });
   assert.deepEqual(again.rig.unopened, ['KEY_SHREDDED', 'KEY_SHREDDED', 'KEY_SHREDDED']);

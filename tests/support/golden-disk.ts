@@ -5,8 +5,8 @@
 import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import type { KeyGroup } from '../../src/base/index.ts';
-import { cipherKeys } from '../../src/codec/index.ts';
-import type { KeySource } from '../../src/keys/index.ts';
+import { cipherKeys, noWalks } from '../../src/codec/index.ts';
+import type { KeySource, ManyGroupKeys } from '../../src/keys/index.ts';
 
 export const goldenFolder = join(import.meta.dirname, '..', '..', 'testdata', 'packs', 'v1');
 
@@ -42,5 +42,9 @@ function groupKey(group: KeyGroup): Buffer {
 
 export const goldenKeys = {
   groupKeys: (group: KeyGroup, cipher: number) => cipherKeys(groupKey(group), cipher),
-  manyGroupKeys: (groups) => groups.map(({ group, cipher }) => cipherKeys(groupKey(group), cipher)),
+  manyGroupKeys: (groups): ManyGroupKeys => ({
+    keys: groups.map(({ group, cipher }) => cipherKeys(groupKey(group), cipher)),
+    walks: noWalks,
+    places: groups.map((_, place) => place),
+  }),
 } as KeySource;

@@ -27,6 +27,7 @@ import {
   type MakeJob,
   makeRecord,
   makeRecordInto,
+  noWalks,
   type OpenManyJob,
   openMany,
   openRecord,
@@ -37,7 +38,7 @@ import {
   spanBytesMax,
 } from '../../src/codec/index.ts';
 import type { Disk } from '../../src/disk/index.ts';
-import type { GroupCipher, KeySource } from '../../src/keys/index.ts';
+import type { GroupCipher, KeySource, ManyGroupKeys } from '../../src/keys/index.ts';
 import { migrate, openSqlite, type Sql } from '../../src/sql/index.ts';
 import {
   enrolDisk,
@@ -67,8 +68,9 @@ export const rigKeys = {
     }
     return keys;
   },
-  manyGroupKeys(groups: readonly GroupCipher[]) {
-    return groups.map(({ group, cipher }) => rigKeys.groupKeys(group, cipher));
+  manyGroupKeys(groups: readonly GroupCipher[]): ManyGroupKeys {
+    const keys = groups.map(({ group, cipher }) => rigKeys.groupKeys(group, cipher));
+    return { keys, walks: noWalks, places: keys.map((_, place) => place) };
   },
 } as KeySource;
 

@@ -1,10 +1,11 @@
-// The step down the key tree (FORMAT.md 4.1): child = HMAC-SHA256(node key, "stele/1/node" ‖ byte of the bit), eighty times from a root to a group.
+// The way down a tree of keys (FORMAT.md 4.1): child = HMAC-SHA256(node key, "stele/1/node" ‖ byte of the bit), eighty times from a root to a group.
 //
 // Invariants: gives exactly what any HMAC-SHA256 gives (a test compares with node:crypto); intermediate keys live in the memory of this thread's kernel,
 // which is wiped after each walk; time does not depend on keys, only on the number of steps.
 // The kernel (kernel/tree.c, built by scripts/build-kernel.ts) is there because a new group must not be dearer than its first record, and a rebuild walks to
 // each: eighty calls of node:crypto's HMAC cost 230 us, nearly all of it the calls; written out in JavaScript 110; the kernel one key 100, four keys
-// side by side 45 each.
+// side by side 45 each. It lies here and not with the tree, so that workers may walk.
+// Left out on purpose: which node a walk begins at, and what was shredded: that is the tree (../keys).
 
 import { readFileSync } from 'node:fs';
 import { assert, utf8Bytes } from '../base/index.ts';
@@ -90,4 +91,39 @@ function walk(walks: readonly Walk[], from: number, to: number): Uint8Array[] {
 
 export function childKey(key: Uint8Array, bit: 0 | 1): Uint8Array {
   return keyBelow(key, Uint8Array.of(bit), 0, 1);
+}
+
+/** Walks to be made by whoever opens records: the bytes of each are the key it begins at and its way, a bit a step from the highest on (big-endian u64). */
+export type KeyWalks = { readonly bytes: Uint8Array; readonly ciphers: Uint8Array; readonly steps: number };
+
+export const noWalks: KeyWalks = { bytes: new Uint8Array(0), ciphers: new Uint8Array(0), steps: 0 };
+
+const wayBytes = 8;
+export const walkBytes = keySizeBytes + wayBytes;
+const walkStepsMax = wayBytes * 8;
+
+/** Writes walk `index`. The way is the last `steps` bits of `path`. */
+export function writeWalk({ bytes, steps }: KeyWalks, index: number, { key, path }: Walk): void {
+  assert(key.byteLength === keySizeBytes && steps <= walkStepsMax, 'a walk that is sent begins at a key and is short');
+  const at = index * walkBytes;
+  bytes.set(key, at);
+  for (let step = 0; step < steps; step += 1) {
+    const byte = at + keySizeBytes + (step >> 3);
+    bytes[byte] = (bytes[byte] as number) | ((path[path.length - steps + step] as number) << (7 - (step & 7)));
+  }
+}
+
+/** The keys at the ends of the walks. What the walks held is wiped. */
+export function keysOfWalks({ bytes, steps }: KeyWalks): Uint8Array[] {
+  assert(bytes.byteLength % walkBytes === 0, 'walks are whole');
+  const walks: Walk[] = [];
+  for (let at = 0; at < bytes.byteLength; at += walkBytes) {
+    const path = new Uint8Array(steps);
+    for (let step = 0; step < steps; step += 1)
+      path[step] = ((bytes[at + keySizeBytes + (step >> 3)] as number) >> (7 - (step & 7))) & 1;
+    walks.push({ key: bytes.subarray(at, at + keySizeBytes), path });
+  }
+  const keys = keysBelow(walks, 0, steps);
+  bytes.fill(0);
+  return keys;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import { hexOf, SeededRandom } from '../base/index.ts';
-import { childKey, keyBelow, keysBelow } from './node-key.ts';
+import { childKey, keyBelow, keysBelow, keysOfWalks, walkBytes, writeWalk } from './key-walk.ts';
 
 const random = new SeededRandom(41);
 
@@ -55,5 +55,25 @@ test('any number of walks side by side end where each ends alone', () => {
         walks.map(({ key, path }) => hexOf(keyBelow(key, path, from, to))),
       );
     }
+  }
+});
+
+test('walks that are sent end where they would end here, and leave nothing behind', () => {
+  for (const steps of [0, 1, 52, 64]) {
+    const walks = Array.from({ length: 6 }, () => ({
+      key: random.bytes(32),
+      path: Uint8Array.from({ length: 80 }, () => random.below(2)),
+    }));
+    const sent = {
+      bytes: new Uint8Array(walks.length * walkBytes),
+      ciphers: new Uint8Array(walks.length).fill(1),
+      steps,
+    };
+    for (const [index, each] of walks.entries()) writeWalk(sent, index, each);
+    assert.deepEqual(
+      keysOfWalks(sent).map(hexOf),
+      walks.map(({ key, path }) => hexOf(keyBelow(key, path, 80 - steps, 80))),
+    );
+    assert.ok(sent.bytes.every((byte) => byte === 0));
   }
 });

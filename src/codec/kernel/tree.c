@@ -47,7 +47,7 @@ static const uint32_t initial_state[KEY_WORDS] = {
 #define AND(a, b) ((a) & (b))
 #define SHR(x, n) ((x) >> (n))
 #define SHL(x, n) ((x) << (n))
-#include "rounds.h"
+#include "tree-rounds.h"
 #undef WORD
 #undef NAME
 #undef SPLAT
@@ -65,7 +65,7 @@ static const uint32_t initial_state[KEY_WORDS] = {
 #define AND(a, b) wasm_v128_and(a, b)
 #define SHR(x, n) wasm_u32x4_shr(x, n)
 #define SHL(x, n) wasm_i32x4_shl(x, n)
-#include "rounds.h"
+#include "tree-rounds.h"
 
 __attribute__((export_name("lanesAt"))) uint32_t *lanes_at(void) { return lanes; }
 
