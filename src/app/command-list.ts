@@ -18,6 +18,7 @@ import { keysExport, keysImport, keysShred, keysStatus } from './commands/keys.t
 import { ls, rm, where } from './commands/ls.ts';
 import { echo, find, send } from './commands/peers.ts';
 import { tokenCreate, tokenList, tokenRevoke, userAdd, userList, userPassword } from './commands/people.ts';
+import { prefetch, prefetchList, prefetchRemove, prefetchSet } from './commands/prefetch.ts';
 import { pull, pullFolder, pullStatus, pullStop, pullWeb } from './commands/pull.ts';
 import { pullReport, pullVerify } from './commands/pull-report.ts';
 import { put } from './commands/put.ts';
@@ -73,6 +74,10 @@ export const commands: readonly Command[] = [
   forwardUpdate,
   forwardRetry,
   forwardDrop,
+  prefetch,
+  prefetchSet,
+  prefetchList,
+  prefetchRemove,
   steps,
   ...qualityCommands,
   configCheck,

@@ -17,6 +17,7 @@ import type { Forwarding } from './forwarding.ts';
 import type { Instances } from './instances.ts';
 import type { KeyKeeper, KeyStatus } from './key-keeper.ts';
 import type { Objects } from './objects.ts';
+import type { Prefetch } from './prefetch.ts';
 import type { ProcedureSteps } from './procedure-steps.ts';
 import type { QualityCases } from './quality-cases.ts';
 import type { Studies } from './studies.ts';
@@ -50,6 +51,7 @@ export type ArchiveParts = {
   readonly entities: ApplicationEntities;
   readonly commitments: Commitments;
   readonly forwarding: Forwarding;
+  readonly prefetch: Prefetch;
   readonly steps: ProcedureSteps;
   readonly quality: QualityCases;
   readonly accounts: Accounts;
@@ -142,6 +144,7 @@ export class Archive {
   readonly entities: ApplicationEntities;
   readonly commitments: Commitments;
   readonly forwarding: Forwarding;
+  readonly prefetch: Prefetch;
   readonly steps: ProcedureSteps;
   readonly quality: QualityCases;
   readonly accounts: Accounts;
@@ -156,6 +159,7 @@ export class Archive {
     this.entities = parts.entities;
     this.commitments = parts.commitments;
     this.forwarding = parts.forwarding;
+    this.prefetch = parts.prefetch;
     this.steps = parts.steps;
     this.quality = parts.quality;
     this.accounts = parts.accounts;

@@ -142,6 +142,13 @@ export const guardRows: AllRows = {
     sendOlder: 'forward.change',
     drop: { action: 'forward.change', about: (to) => ({ subject: to }) },
   },
+  prefetch: {
+    rules: 'forward.read',
+    setRule: { action: 'forward.change', about: ({ name }) => ({ subject: name }) },
+    removeRule: { action: 'forward.change', about: (name) => ({ subject: name }) },
+    plan: { action: 'study.find', about: inTenant },
+    ask: { action: 'study.send', about: ({ tenant, to }) => ({ tenant, subject: to }) },
+  },
   steps: {
     create: { action: 'step.report', about: inTenant },
     change: { action: 'step.report', about: inTenant },

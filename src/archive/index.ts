@@ -44,6 +44,8 @@ export { KeyKeeper, writeKeyring } from './key-keeper.ts';
 export type { ObjectName, PutOptions, PutResult, ReadRange } from './objects.ts';
 export { checkName, ingestHints, keyBytesMax, Objects } from './objects.ts';
 export type { Outgoing, OutgoingBytes, SentInstance } from './outgoing.ts';
+export type { PrefetchOrder, Prefetched } from './prefetch.ts';
+export { Prefetch } from './prefetch.ts';
 export type { Completeness, JudgedStep, PerformedSeries, ProcedureStep, StepState } from './procedure-steps.ts';
 export { ProcedureSteps, stepSeriesMax, stepStates } from './procedure-steps.ts';
 export type { Principal } from './principal.ts';

@@ -4,5 +4,7 @@ export type { InstancePixels, PixelCuts } from './pack-instance.ts';
 export { hintInstance, planPixelCuts } from './pack-instance.ts';
 export type { SmallPack } from './plan-merge.ts';
 export { mergePacksMin, planMerge, smallBelowBytes } from './plan-merge.ts';
+export type { PlannedPrior, Prior, PriorOrder, PriorRule, PriorWish } from './plan-priors.ts';
+export { planPriors, usualPriorRule } from './plan-priors.ts';
 export type { GroupFacts, PackBytes, PackFacts, SettlePlan, SettleRules } from './plan-settle.ts';
 export { controlPacksMin, isMostlyDead, patience, planControl, planSettle } from './plan-settle.ts';

@@ -10,6 +10,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { type Archive, type ArchiveGate, type ArchiveStatus, visitor } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type Random, sha256, utf8Bytes } from '../../base/index.ts';
 import { errorAnswer } from './http-status.ts';
+import { addImagingRoutes } from './imaging-routes.ts';
 import { metricsText } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { homePage, type Language, languageOf, policyOf, setupOverPage, setupPage } from './pages.ts';
@@ -201,6 +202,7 @@ function addRoutes(server: FastifyInstance, options: ConsoleOptions): void {
     );
     return reply.type('application/json; charset=utf-8').send(text);
   });
+  addImagingRoutes(server, (request) => archiveOf(request, options), refuse);
   server.get('/setup', async (request, reply) => {
     if ((await secretOf(options)) !== undefined) return sendPage(request, reply, options, setupPage);
     return sendPage(request, reply.code(404), options, setupOverPage);
@@ -234,6 +236,13 @@ function keptStatus(options: ConsoleOptions): () => Promise<ArchiveStatus> {
 async function isLoggedIn(request: FastifyRequest, options: ConsoleOptions): Promise<boolean> {
   const from = { door: 'console', address: request.socket.remoteAddress };
   return (await asVisitor(options, request).accounts.callerOf(request.headers.authorization, from)) !== undefined;
+}
+
+/** The archive for who sends a request; undefined when that has not shown who they are. */
+async function archiveOf(request: FastifyRequest, options: ConsoleOptions): Promise<Archive | undefined> {
+  const from = { door: 'console', address: request.socket.remoteAddress };
+  const caller = await asVisitor(options, request).accounts.callerOf(request.headers.authorization, from);
+  return caller === undefined ? undefined : options.archive().as(caller);
 }
 
 /** The archive for who has not shown who they are. */

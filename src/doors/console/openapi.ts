@@ -54,6 +54,71 @@ export function openApi(version: string): object {
           },
         },
       },
+      '/api/steps': {
+        get: {
+          summary: 'Procedure steps in progress, and those of which something is not here',
+          responses: {
+            200: jsonOf('at most a thousand of them', {
+              type: 'object',
+              properties: {
+                steps: { type: 'array', items: { type: 'object' } },
+                isAll: { type: 'boolean' },
+              },
+              required: ['steps', 'isAll'],
+            }),
+            401: jsonOf('not logged in', { $ref: '#/components/schemas/Error' }),
+          },
+        },
+      },
+      '/api/prefetch': {
+        post: {
+          summary:
+            'Older studies of a patient are brought to where an ordered one is to be read, by the rules of stele prefetch',
+          requestBody: {
+            required: true,
+            content: {
+              'application/json': {
+                schema: {
+                  type: 'object',
+                  properties: {
+                    patientId: { type: 'string' },
+                    issuer: { type: 'string' },
+                    modality: { type: 'string' },
+                    bodyPart: { type: 'string' },
+                    study: { type: 'string', description: 'the study that was ordered, which is no prior' },
+                    to: { type: 'string', description: 'AE title; without it where the rules say' },
+                  },
+                  required: ['patientId'],
+                },
+              },
+            },
+          },
+          responses: {
+            202: jsonOf('what is sent, durable when it is answered', {
+              type: 'object',
+              properties: {
+                priors: {
+                  type: 'array',
+                  items: {
+                    type: 'object',
+                    properties: {
+                      study: { type: 'string' },
+                      rule: { type: 'string' },
+                      to: { type: 'string' },
+                      state: { enum: ['queued', 'waiting', 'held', 'planned'] },
+                    },
+                    required: ['study', 'rule', 'state'],
+                  },
+                },
+              },
+              required: ['priors'],
+            }),
+            401: jsonOf('not logged in', { $ref: '#/components/schemas/Error' }),
+            403: jsonOf('no right to send', { $ref: '#/components/schemas/Error' }),
+            404: jsonOf('no such application entity', { $ref: '#/components/schemas/Error' }),
+          },
+        },
+      },
       '/api/setup': {
         post: {
           summary: 'Makes the first user, with the secret that a first start prints',
