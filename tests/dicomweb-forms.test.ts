@@ -105,7 +105,7 @@ test('compressed frames leave decoded where bytes are asked for or nothing is, f
     '*/*',
     'multipart/related; type="application/octet-stream"',
     `multipart/related; type="application/octet-stream"; transfer-syntax=${explicitLittleEndian}`,
-    'multipart/related; type="image/dicom+jpeg", multipart/related; type=application/octet-stream;q=0.1',
+    'multipart/related; type="image/gif", multipart/related; type=application/octet-stream;q=0.1',
   ]) {
     const parts = await partsOf(await house.get(`${pathOf(coded)}/frames/2,3`, { accept }));
     assert.deepEqual(
@@ -145,6 +145,12 @@ test('one frame is given alone where that is asked for, and parts of it', async 
     assert.equal((await house.get(`${pathOf(uid)}/frames/2,3`, { accept })).status, 406, 'several are parts');
     assert.equal((await house.get(`${pathOf(uid)}/frames/2`, { accept: 'image/jls' })).status, 200);
   }
+});
+
+test('names of older editions are understood, and stand in the answer', async () => {
+  const accept = 'multipart/related; type="image/x-jls"; transfer-syntax=1.2.840.10008.1.2.4.80';
+  const [part] = await partsOf(await house.get(`${pathOf(native)}/frames/1`, { accept }));
+  assert.equal(part?.headers.get('content-type'), `image/x-jls; transfer-syntax=${jpegLs}`);
 });
 
 test('what would lose more than is stored, or nobody can make, is refused', async () => {

@@ -2,9 +2,11 @@
 //
 // Invariants: a value is read where it lies and not held; encapsulated pixel data is given frame by frame.
 
-import { ArchiveError, viewOf } from '../../base/index.ts';
+import { viewOf } from '../../base/index.ts';
 import { tags } from '../../dicom/index.ts';
 import { answeredUnchanged, sendBytes, weakTagHeaders } from './conditional.ts';
+import { documentTypeOf, encapsulatedDocument } from './documents.ts';
+import { type ElementValue, elementValueOf, noValue } from './element-value.ts';
 import type { Exchange } from './exchange.ts';
 import { findInstance, stampOf } from './found-instances.ts';
 import { type FrameParts, sendFrames } from './frames-service.ts';
@@ -18,8 +20,6 @@ const bytesType = 'application/octet-stream';
 const undefinedLength = 0xffff_ffff;
 const pixelTags: ReadonlySet<number> = new Set([tags.PixelData, tags.FloatPixelData, tags.DoubleFloatPixelData]);
 
-type Value = { readonly sizeBytes: number; readonly read: (from: number, to: number) => AsyncIterable<Uint8Array> };
-
 export async function answerBulkData(
   exchange: Exchange,
   place: Place,
@@ -32,31 +32,36 @@ export async function answerBulkData(
   const isPixels = path.length === 1 && pixelTags.has(path[0] as number);
   if (isPixels && source.pixelsOffset !== undefined && source.syntax.encapsulated)
     return sendFrames(exchange, instance, { frames: undefined, random, pool, storedFirst: true });
-  const isSingle = givenAlone(accepts, request.headers.range !== undefined);
-  const stamp = stampOf([instance], `bulk ${path.join('/')} ${isSingle}`);
+  const own = path[0] === encapsulatedDocument && path.length === 1 ? documentTypeOf(source.header) : undefined;
+  const { isSingle, type } = bulkFormFor(accepts, { own, hasRange: request.headers.range !== undefined });
+  const stamp = stampOf([instance], `bulk ${path.join('/')} ${isSingle} ${type}`);
   if (answeredUnchanged(request, reply, stamp)) return;
-  const value = isPixels ? await pixelValue(source) : valueAt(source, path);
+  const value = isPixels ? await pixelValue(source) : elementValueOf(source, path);
   if (isSingle) {
-    await sendBytes(exchange, { 'content-type': bytesType }, { stamp, ...value });
+    await sendBytes(exchange, { 'content-type': type }, { stamp, ...value });
     return;
   }
   const writer = new MultipartWriter(reply, random);
-  if (!reply.begin(200, { ...weakTagHeaders(stamp), 'content-type': writer.typeOf(bytesType) })) return;
-  await writer.part({ 'Content-Type': bytesType, 'Content-Length': String(value.sizeBytes) });
+  if (!reply.begin(200, { ...weakTagHeaders(stamp), 'content-type': writer.typeOf(type) })) return;
+  await writer.part({ 'Content-Type': type, 'Content-Length': String(value.sizeBytes) });
   await reply.writeAll(value.read(0, value.sizeBytes));
   writer.end();
 }
 
-/** Alone where that is asked for, and where a range is. 406 when neither form is taken. */
-function givenAlone(accepts: readonly MediaRange[], hasRange: boolean): boolean {
+/** Alone where that is asked for, and where a range is; under its own type where that is named. 406 when no form is taken. */
+function bulkFormFor(
+  accepts: readonly MediaRange[],
+  { own, hasRange }: { readonly own: string | undefined; readonly hasRange: boolean },
+): { readonly isSingle: boolean; readonly type: string } {
   for (const range of accepts) {
     const { multipart, type } = partTypeOf(range);
-    if (takesType(type, bytesType)) return !multipart && (type !== '*/*' || hasRange);
+    if (own !== undefined && type === own) return { isSingle: !multipart, type: own };
+    if (takesType(type, bytesType)) return { isSingle: !multipart && (type !== '*/*' || hasRange), type: bytesType };
   }
   throw new HttpProblem(406, `a value is given as ${bytesType}, alone or as a part of multipart/related`);
 }
 
-async function pixelValue({ pixelsOffset, sizeBytes, read }: LittleEndianSource): Promise<Value> {
+async function pixelValue({ pixelsOffset, sizeBytes, read }: LittleEndianSource): Promise<ElementValue> {
   if (pixelsOffset === undefined) throw noValue();
   // The length is what stands before the value, in every form of little endian.
   const before: Uint8Array[] = [];
@@ -67,29 +72,4 @@ async function pixelValue({ pixelsOffset, sizeBytes, read }: LittleEndianSource)
     sizeBytes: end - pixelsOffset,
     read: (from, to) => read(pixelsOffset + from, Math.min(end, pixelsOffset + to)),
   };
-}
-
-function valueAt({ header, read }: LittleEndianSource, path: readonly number[]): Value {
-  const element = header.elementAt(path);
-  switch (element?.kind) {
-    case 'bytes': {
-      const { bytes } = element;
-      return {
-        sizeBytes: bytes.byteLength,
-        read: async function* (from, to) {
-          yield bytes.subarray(from, to);
-        },
-      };
-    }
-    case 'bulk': {
-      const { offset, sizeBytes } = element.reference;
-      return { sizeBytes, read: (from, to) => read(offset + from, offset + to) };
-    }
-    default:
-      throw noValue();
-  }
-}
-
-function noValue(): ArchiveError {
-  return new ArchiveError('NOT_FOUND', 'the instance has no such value');
 }

@@ -27,6 +27,17 @@ const mediaTypes: readonly (readonly [RegExp, string])[] = [
   [/^\.5$/, 'image/dicom-rle'],
 ];
 
+/** Names of older editions, and of clients that keep to them. */
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['image/x-jls', 'image/jls'],
+  ['image/x-dicom-rle', 'image/dicom-rle'],
+  ['image/dicom+rle', 'image/dicom-rle'],
+  ['image/dicom+jpeg', 'image/jpeg'],
+  ['image/dicom+jp2', 'image/jp2'],
+  ['image/dicom+jpx', 'image/jpx'],
+  ['image/jpg', 'image/jpeg'],
+]);
+
 /** What a type of coded frames means where no syntax is named: the lossless one. */
 const madeFor: readonly (readonly [string, string])[] = [
   ['image/jpeg', `${root}.4.70`],
@@ -44,7 +55,8 @@ const onlyStored: typeof madeFor = [
 
 /** What coded pixels of a type are in where nothing is said. */
 export function syntaxOfMediaType(type: string): string | undefined {
-  return [...madeFor, ...onlyStored].find(([each]) => each === type)?.[1];
+  const known = aliases.get(type) ?? type;
+  return [...madeFor, ...onlyStored].find(([each]) => each === known)?.[1];
 }
 
 export function mediaTypeOf(syntax: Pick<TransferSyntax, 'uid' | 'encapsulated'>): string {
@@ -81,7 +93,7 @@ export function frameFormFor(
     const isAny = !multipart && type === '*/*';
     if (!multipart && !isAny && !how.mayBeSingle) continue;
     const asked = range.params.get('transfer-syntax');
-    const target = targetOf(type, asked, stored, how.storedFirst);
+    const target = targetOf(aliases.get(type) ?? type, asked, stored, how.storedFirst);
     if (target === undefined) continue;
     const isDefault = type === '*/*' && asked === undefined;
     return formOf(target, { type, multipart: multipart || isAny, isDefault });
@@ -99,7 +111,9 @@ function formOf(
   target: Target,
   { type, multipart, isDefault }: { readonly type: string; readonly multipart: boolean; readonly isDefault: boolean },
 ): FrameForm {
-  const told = type === bytesType || plainSyntaxes.has(target.syntax) ? bytesType : mediaTypeOfUid(target.syntax);
+  const natural = plainSyntaxes.has(target.syntax) ? bytesType : mediaTypeOfUid(target.syntax);
+  // Who asks by another name looks for it in the answer.
+  const told = type === bytesType || aliases.has(type) ? type : natural;
   return { ...target, multipart, isDefault, type: told, contentType: `${told}; transfer-syntax=${target.syntax}` };
 }
 

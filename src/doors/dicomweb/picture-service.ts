@@ -7,6 +7,7 @@
 import { ArchiveError, type Random } from '../../base/index.ts';
 import { checkShape, type Picture, type PixelPool, transferSyntaxOf } from '../../dicom/index.ts';
 import { answeredUnchanged, sendBytes, weakTagHeaders } from './conditional.ts';
+import { isDocument, sendDocument } from './documents.ts';
 import { type Exchange, type Instance, urlOf } from './exchange.ts';
 import { findInstances, stampOf } from './found-instances.ts';
 import { framesOf } from './frame-source.ts';
@@ -44,6 +45,7 @@ export async function answerPictures(
   if (place.instance !== undefined && only !== undefined) {
     const video = kind === 'rendered' ? videoTypeFor(accepts, transferSyntaxOf(only.syntaxUid)) : undefined;
     if (video !== undefined) return sendVideo(exchange, only, video);
+    if (kind === 'rendered' && isDocument(only)) return sendDocument(exchange, only);
     const form = pictureFormFor(accepts, { quality, many: frames.length > 1, mayStand: false });
     return sendPictures(exchange, [{ instance: only, frames }], { kind, form, shown }, parts);
   }
