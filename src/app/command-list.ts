@@ -1,6 +1,7 @@
 // Every command there is, in the order of the help.
 
 import type { Command } from './command.ts';
+import { auditExport, auditList, auditVerify } from './commands/audit.ts';
 import { aeList, aeRefused, aeRemove, aeSet } from './commands/entities.ts';
 import {
   forwardDrop,
@@ -52,6 +53,9 @@ export const commands: readonly Command[] = [
   tokenCreate,
   tokenList,
   tokenRevoke,
+  auditList,
+  auditVerify,
+  auditExport,
   echo,
   find,
   send,

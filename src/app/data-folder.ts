@@ -2,10 +2,11 @@
 //
 // Invariants: the folder is locked before anything in it is read to be changed; `archive.json` is written before the first disk is enrolled and
 // completed after the last, so a first start that died goes on where it was; a folder that once had an archive never starts a new one by itself.
-// Layout: archive.json, disks.json, known-disks.json, catalog.sqlite, endpoints.json, control.sock, setup.json, and `disk/` unless disks are configured.
+// Layout: archive.json, disks.json, known-disks.json, catalog.sqlite, endpoints.json, control.sock, setup.json, audit.json, and `disk/` unless disks are configured.
 
 import fs from 'node:fs';
 import path from 'node:path';
+import type { AuditEvent } from '../archive/index.ts';
 import { ArchiveError, type ArchiveId, archiveId, type DiskId, isHex128, utf8Bytes, utf8Text } from '../base/index.ts';
 import { type DiskLock, openRealDisk, type RealDisk } from '../disk/index.ts';
 import type { DiskSetting, Settings } from './settings.ts';
@@ -147,6 +148,18 @@ export class DataFolder {
   async setSetupSecret(secret: string | undefined): Promise<void> {
     if (secret === undefined) await this.#disk.remove('setup.json');
     else await this.#write('setup.json', { secret });
+  }
+
+  /** What was audited and is still to be written to a pack. A damaged file tells nothing. */
+  async carriedEvents(): Promise<readonly AuditEvent[]> {
+    const json = await this.#read('audit.json');
+    if (json === undefined || json === 'damaged' || !Array.isArray(json['events'])) return [];
+    return json['events'] as AuditEvent[];
+  }
+
+  async carryEvents(events: readonly AuditEvent[]): Promise<void> {
+    if (events.length === 0) await this.#disk.remove('audit.json');
+    else await this.#write('audit.json', { events });
   }
 
   /** Where the doors answer: there when all of them do, gone after a clean stop. */

@@ -27,6 +27,7 @@ export async function runHere({ command, args, flags, secret, settings, terminal
       settings,
       create: command.creates === true,
       say: (line) => terminal.note(`stele: ${line}`),
+      carriesAudit: true,
       ...more,
     });
     return running;

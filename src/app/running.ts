@@ -11,6 +11,10 @@ import {
   Applier,
   type Archive,
   archiveMigrations,
+  Audit,
+  AuditIndex,
+  AuditLog,
+  auditTable,
   Commitments,
   Forwarding,
   Instances,
@@ -34,6 +38,7 @@ import {
   type Random,
   systemClock,
   systemRandom,
+  toArchiveError,
   utf8Bytes,
 } from '../base/index.ts';
 import { Catalog, catalogMigrations } from '../catalog/index.ts';
@@ -69,6 +74,8 @@ export type StartOptions = {
   readonly acceptClock?: boolean;
   /** Makes the database again from the packs. */
   readonly rebuild?: { readonly fromMedia: boolean; readonly onPack: (done: number) => void } | undefined;
+  /** Whether a few events of the audit are left for whoever opens the archive next, instead of a pack of their own. */
+  readonly carriesAudit?: boolean;
   /** An export for an archive none of whose disks has a keyring. */
   readonly keyExport?: KeyExport | undefined;
   readonly clock?: Clock;
@@ -145,9 +152,10 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     await writeNote(sql, 'complete', '');
     await writeNote(sql, 'writers_checked', '0');
     await catalog.clear();
-    await sql.transaction((tx) => clearTables(tx, [...vaultTables, ...flowTables]));
+    await sql.transaction((tx) => clearTables(tx, [...vaultTables, ...flowTables, auditTable]));
   }
-  const applier = new Applier(catalog);
+  const auditIndex = new AuditIndex(sql);
+  const applier = new Applier(catalog, auditIndex);
   const hybrid = new HybridClock(clock);
   const pool = new CodecPool(settings.workers === 0 ? {} : { workers: settings.workers });
   undo.add(() => pool.close());
@@ -184,6 +192,14 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   await sql.checkpoint();
   const notes = await startNotes(report, { catalog, vault, sql, disks });
 
+  const audit = new Audit({
+    vault,
+    index: auditIndex,
+    clock,
+    random,
+    carried: { load: () => data.carriedEvents(), keep: (events) => data.carryEvents(events) },
+    isCarrying: options.carriesAudit === true,
+  });
   const objects = new Objects({ vault, catalog, clock, random });
   const accounts = new Accounts({ vault, catalog, clock, random });
   const forwarding = new Forwarding({ catalog, accounts, clock });
@@ -240,8 +256,9 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     prefetch: new Prefetch({ catalog, accounts, entities, forwarding, clock }),
     steps,
     accounts,
+    audit: new AuditLog({ audit, index: auditIndex, vault }),
     keys,
-    teller: { checkRoom: () => undefined, note: () => undefined, say: async () => undefined },
+    teller: audit,
     clock,
     copies: settings.copies,
     startedMs: clock.monotonicMs(),
@@ -275,6 +292,10 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     close: async () => {
       try {
         await upkeep.stop();
+        await audit.close().catch((error: unknown) => {
+          const { code } = toArchiveError(error, 'INTERNAL', '');
+          say(`the last events of the audit could not be written (${code})`);
+        });
         await vault.close();
         await sql.checkpoint().catch(() => undefined);
       } finally {

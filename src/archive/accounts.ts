@@ -161,7 +161,7 @@ export class Accounts {
     const user = await this.#catalog.site.users.get(row.user);
     if (user === undefined || user.disabled) return undefined;
     // A token never has more than its user.
-    const rights = rightsOfRole(checkedRole(row.role)) & rightsOfRole(checkedRole(user.role));
+    const rights = rightsOfRole(checkedRole(row.role)).intersection(rightsOfRole(checkedRole(user.role)));
     return ofAccount({ kind: 'token', name: row.user, token: row.name, rights, ...tenantOf(user), ...from });
   }
 

@@ -7,30 +7,38 @@
 import {
   ArchiveError,
   isArchiveError,
+  isAuditGroup,
   type RecordId,
   recordIdText,
   toArchiveError,
   type WriterId,
 } from '../base/index.ts';
 import { type AppliedSequence, type Catalog, type CatalogChange, changesPerBatchMax } from '../catalog/index.ts';
-import type { PackClassName } from '../format/index.ts';
+import { decodeAuditRecord, type PackClassName } from '../format/index.ts';
 import type { DurableGroup, FoundFact } from '../vault/index.ts';
-import { project } from './project.ts';
+import type { AuditFact, AuditIndex } from './audit-index.ts';
+import { type Fact, project } from './project.ts';
 
 export type PassedOver = { readonly record: string; readonly code: string };
 
 const namedMax = 1000;
 
+function auditFact({ hybrid, plain }: Fact): AuditFact {
+  return { hybrid, record: decodeAuditRecord(plain) };
+}
+
 export class Applier {
   readonly #catalog: Catalog;
+  readonly #audit: AuditIndex;
   readonly #failed = new Map<PackClassName, ArchiveError>();
   /** Facts that could not be read, the first of them by name. */
   readonly passedOver: PassedOver[] = [];
   passedOverCount = 0;
   shreddedCount = 0;
 
-  constructor(catalog: Catalog) {
+  constructor(catalog: Catalog, audit: AuditIndex) {
     this.#catalog = catalog;
+    this.#audit = audit;
   }
 
   /** Whether some stream takes no more until a restart. */
@@ -49,7 +57,10 @@ export class Applier {
       );
     }
     try {
-      const changes = group.facts.flatMap((fact) => project(fact));
+      // Before the sequence that says they are there: a crash between repeats them.
+      const audited = group.facts.filter((fact) => isAuditGroup(fact.group));
+      if (audited.length > 0) await this.#audit.apply(audited.map(auditFact));
+      const changes = group.facts.flatMap((fact) => (isAuditGroup(fact.group) ? [] : project(fact)));
       const applied = group.sequence === undefined ? [] : [{ writer: group.writer, sequence: group.sequence }];
       await this.#inBatches(changes, applied);
     } catch (error) {
@@ -62,14 +73,17 @@ export class Applier {
   /** For the vault's recovery: facts that may not have been applied. */
   async take(facts: readonly FoundFact[]): Promise<void> {
     const changes: CatalogChange[] = [];
+    const audited: AuditFact[] = [];
     for (const { id, group, hybrid, plain } of facts) {
       try {
         if (plain instanceof ArchiveError) throw plain;
-        changes.push(...project({ id, group, hybrid, plain }));
+        if (isAuditGroup(group)) audited.push(auditFact({ id, group, hybrid, plain }));
+        else changes.push(...project({ id, group, hybrid, plain }));
       } catch (error) {
         this.#passOver(id, error);
       }
     }
+    await this.#audit.apply(audited);
     await this.#inBatches(changes, []);
   }
 

@@ -12,6 +12,7 @@ import type { CopyReport, KnownLoss, Pace, PlacementKind, RepairReport, StoreDis
 import type { Accounts } from './accounts.ts';
 import type { ApplicationEntities } from './application-entities.ts';
 import type { Applier } from './applier.ts';
+import type { AuditLog } from './audit-log.ts';
 import type { Commitments } from './commitments.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { Instances } from './instances.ts';
@@ -55,6 +56,7 @@ export type ArchiveParts = {
   readonly steps: ProcedureSteps;
   readonly quality: QualityCases;
   readonly accounts: Accounts;
+  readonly audit: AuditLog;
   readonly keys: KeyKeeper;
   readonly clock: Clock;
   readonly copies: number;
@@ -148,6 +150,7 @@ export class Archive {
   readonly steps: ProcedureSteps;
   readonly quality: QualityCases;
   readonly accounts: Accounts;
+  readonly audit: AuditLog;
   readonly keys: KeyKeeper;
   readonly #parts: ArchiveParts;
 
@@ -163,6 +166,7 @@ export class Archive {
     this.steps = parts.steps;
     this.quality = parts.quality;
     this.accounts = parts.accounts;
+    this.audit = parts.audit;
     this.keys = parts.keys;
     this.#parts = parts;
   }

@@ -1,19 +1,15 @@
 // Which call of the facade is which action, in whose tenant, on what. Complete by type: a noun or a call without a row does not compile.
 //
+// Whoever adds a call adds its row here: the action it is (rights.ts), and what it is done to.
+//
 // Invariant: where a call names a tenant, its row says so, and the guard compares; where only the answer tells, the answer is compared before it is given.
 // Left out on purpose: who may do an action (rights.ts).
 
 import type { TenantId } from '../base/index.ts';
 import type { Archive } from './archive.ts';
+import type { About } from './audit-event.ts';
+import { whoOf } from './principal.ts';
 import type { Action } from './rights.ts';
-
-/** What an event says of a call beside who and when: our ids and UIDs, never a name of a patient. */
-export type About = {
-  readonly tenant?: TenantId | undefined;
-  readonly study?: string | undefined;
-  /** Of what is no study: a bucket, a user, a title, a key group. */
-  readonly subject?: string | undefined;
-};
 
 type Method = (...args: never[]) => unknown;
 type MethodNames<Noun> = { [K in keyof Noun]: Noun[K] extends Method ? K : never }[keyof Noun];
@@ -97,6 +93,7 @@ export const guardRows: AllRows = {
     output: { action: 'study.read', about: ofInstance },
     outgoing: { action: 'study.read', about: ([first]) => (first === undefined ? {} : ofInstance(first)) },
     header: { action: 'study.read', about: ofInstance },
+    headerTexts: { action: 'study.read', about: ([first]) => (first === undefined ? {} : ofInstance(first)) },
   },
   studies: {
     answers: { action: 'study.find', about: inTenant },
@@ -111,7 +108,11 @@ export const guardRows: AllRows = {
     set: { action: 'entity.change', about: ({ title }) => ({ subject: title }) },
     remove: { action: 'entity.change', about: (title) => ({ subject: title }) },
     setOwn: { action: 'entity.change', about: (title) => ({ subject: title }) },
-    admit: 'log.in',
+    admit: {
+      action: 'association.open',
+      about: ({ calling }) => ({ subject: calling.trim() }),
+      found: (admission) => (admission.kind === 'refused' ? { result: admission.reason } : {}),
+    },
     refusals: 'entity.read',
   },
   commitments: {
@@ -155,7 +156,7 @@ export const guardRows: AllRows = {
     list: 'step.read',
     ofStudy: { action: 'step.read', about: (tenant, study) => ({ tenant, study }) },
     open: 'step.read',
-    judge: { action: 'step.read', about: ({ tenant }) => ({ tenant }) },
+    judge: { action: 'step.read', about: inTenant },
     completeness: { action: 'step.read', about: (tenant, study) => ({ tenant, study }) },
   },
   quality: {
@@ -169,16 +170,20 @@ export const guardRows: AllRows = {
   },
   accounts: {
     write: 'site.write',
-    hasUsers: 'log.in',
+    hasUsers: 'status.read',
     users: 'user.read',
     // With the secret of a first start, which the door has compared.
-    setUp: 'log.in',
+    setUp: { action: 'set.up', about: ({ name }) => ({ subject: name }) },
     setUser: { action: 'user.change', about: ({ name }) => ({ subject: name }) },
     createToken: { action: 'user.change', about: ({ user, name }) => ({ subject: `${user}/${name}` }) },
     tokens: 'user.read',
     revokeToken: { action: 'user.change', about: (name) => ({ subject: name }) },
-    callerOf: 'log.in',
+    callerOf: {
+      action: 'log.in',
+      found: (caller) => (caller === undefined ? { result: 'ACCESS_DENIED' } : { subject: whoOf(caller) }),
+    },
   },
+  audit: { list: 'audit.read', verify: 'audit.read' },
   keys: {
     makeExport: 'key.change',
     takeExport: 'key.change',

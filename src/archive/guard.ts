@@ -7,7 +7,8 @@
 
 import { ArchiveError, type TenantId, toArchiveError } from '../base/index.ts';
 import { Archive, type ArchiveParts } from './archive.ts';
-import { type About, guardRows, type NounName } from './guard-rows.ts';
+import type { About, CallTeller } from './audit-event.ts';
+import { guardRows, type NounName } from './guard-rows.ts';
 import type { Principal } from './principal.ts';
 import { type Action, type AuditKind, actions, mayDo } from './rights.ts';
 
@@ -23,15 +24,6 @@ export type GuardedArchive = { readonly [K in Exclude<keyof Archive, NounName>]:
 
 /** What a door is given: nothing until it says on whose behalf. */
 export type ArchiveGate = { readonly as: (principal: Principal) => GuardedArchive };
-
-/** What the guard tells of calls. `result` is `ok` or the code of an error. */
-export type CallTeller = {
-  /** Counted with others of its kind. Never throws. BUSY, before the call: nothing more can be told now. */
-  readonly checkRoom: () => void;
-  readonly note: (principal: Principal, action: Action, about: About, result: string) => void;
-  /** Durable when it resolves. */
-  readonly say: (principal: Principal, action: Action, about: About, result: string) => Promise<void>;
-};
 
 type LooseCall = (...args: readonly unknown[]) => unknown;
 type LooseRow = {
@@ -133,7 +125,7 @@ class Guard {
     }
     const said = found === undefined ? about : { ...about, ...found(told) };
     if (!this.#isIn(said.tenant)) throw this.#refused(action, said);
-    await tell(said, 'ok');
+    await tell(said, said.result ?? 'ok');
     return told;
   }
 

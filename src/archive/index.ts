@@ -22,6 +22,12 @@ export type {
   SweepReport,
   Whereabouts,
 } from './archive.ts';
+export { Audit } from './audit.ts';
+export type { AuditEvent, ChainEnd, ChainedEvent } from './audit-event.ts';
+export type { AuditFilter } from './audit-index.ts';
+export { AuditIndex } from './audit-index.ts';
+export { AuditLog } from './audit-log.ts';
+export type { AuditProblem, AuditVerdict } from './audit-verify.ts';
 export type { Commitment, CommitmentItem, JudgedItem, Verdict } from './commitments.ts';
 export { Commitments, commitmentItemsMax } from './commitments.ts';
 export type { Forward, ForwardKind, Holding } from './forward-rows.ts';
@@ -29,7 +35,7 @@ export type { ForwardRule } from './forward-rules.ts';
 export { hoursOf, quietSecondsDefault } from './forward-rules.ts';
 export type { ForwardPlan, Standing } from './forwarding.ts';
 export { Forwarding } from './forwarding.ts';
-export type { ArchiveGate, CallTeller, GuardedArchive as Archive } from './guard.ts';
+export type { ArchiveGate, GuardedArchive as Archive } from './guard.ts';
 export { guardArchive, WholeArchive } from './guard.ts';
 export { guardRows } from './guard-rows.ts';
 export { runsOfFrames } from './frame-runs.ts';
@@ -71,5 +77,5 @@ export {
 export type { FindOptions } from './studies.ts';
 export { Studies } from './studies.ts';
 export type { NoteName } from './tables.ts';
-export { archiveMigrations, archiveTables, readNote, writeNote } from './tables.ts';
+export { archiveMigrations, archiveTables, auditTable, readNote, writeNote } from './tables.ts';
 export type { WhenKnown } from './when-known.ts';

@@ -5,7 +5,7 @@
 // Left out on purpose: how somebody shows who they are (accounts.ts, application-entities.ts).
 
 import { defaultTenant, type TenantId } from '../base/index.ts';
-import { type Action, type EntityRight, type Rights, rightsOf, rightsOfRole } from './rights.ts';
+import { type Action, type EntityRight, type Rights, rightsOfRole } from './rights.ts';
 
 declare const made: unique symbol;
 
@@ -31,6 +31,11 @@ type Fields = Omit<Principal, typeof made>;
 
 function principal(fields: Fields): Principal {
   return Object.freeze(fields) as Principal;
+}
+
+/** As events tell it: kind, name, and a token's own name. */
+export function whoOf({ kind, name, token }: Principal): string {
+  return token === undefined ? `${kind}:${name}` : `${kind}:${name}/${token}`;
 }
 
 export type Whence = { readonly door: string; readonly address?: string | undefined };
@@ -79,7 +84,7 @@ export function operator(name: string): Principal {
 }
 
 const entityActions = {
-  echo: ['audit.note'],
+  echo: [],
   store: ['study.store'],
   find: ['study.find'],
   // A retrieval searches, reads, and looks up where to send.
@@ -93,12 +98,12 @@ export function ofEntity(
   entity: { readonly title: string; readonly may: readonly EntityRight[] },
   { tenant, address }: { readonly tenant: TenantId; readonly address: string },
 ): Principal {
-  const granted = rightsOf('audit.note', ...entity.may.flatMap((right) => entityActions[right]));
+  const granted = new Set(entity.may.flatMap((right): readonly Action[] => entityActions[right]));
   return principal({
     kind: 'entity',
     name: entity.title,
     token: undefined,
-    rights: rightsOfRole('entity') & granted,
+    rights: granted.intersection(rightsOfRole('entity')),
     tenants: new Set([tenant]),
     tenant,
     address,

@@ -4,8 +4,6 @@
 // first start, which is there until a site has named the three; nobody, `admin` included, has an action that stops, changes or removes what was audited.
 // Left out on purpose: which call of the facade is which action (guard-rows.ts), and rights on single studies.
 
-import { assert } from '../base/index.ts';
-
 /**
  * How an action is audited: `each`: one event a call, durable before the caller is answered. `window`: the first call on a study or bucket at once, those that
  * follow counted and told together. `none`: says nothing of what is stored, or is told by another event.
@@ -15,7 +13,9 @@ export type AuditKind = 'each' | 'window' | 'none';
 type ActionFacts = { readonly says: string; readonly audit: AuditKind };
 
 export const actions = {
-  'log.in': { says: 'show who one is', audit: 'none' },
+  'log.in': { says: 'show who one is', audit: 'window' },
+  'set.up': { says: 'make the first user, with the secret of a first start', audit: 'each' },
+  'association.open': { says: 'open a DICOM association', audit: 'window' },
   'status.read': { says: 'ask how the archive is', audit: 'none' },
   'study.find': { says: 'search studies, series and instances', audit: 'window' },
   'study.read': { says: 'read what is stored of a study', audit: 'window' },
@@ -44,28 +44,15 @@ export const actions = {
   'site.write': { says: 'write rows of site tables', audit: 'none' },
   'care.run': { says: 'verify, mend, seal and settle packs', audit: 'each' },
   'audit.read': { says: 'list, verify and export what was audited', audit: 'each' },
-  'audit.note': { says: 'have an event of its own noted', audit: 'none' },
 } as const satisfies Record<string, ActionFacts>;
 
 export type Action = keyof typeof actions;
 export const actionNames = Object.keys(actions) as Action[];
 
-/** A set of actions, one bit each. */
-export type Rights = number;
-
-assert(actionNames.length <= 31, 'a set of actions fits the bits of a small integer');
-const bits = new Map<Action, Rights>(actionNames.map((action, index) => [action, 1 << index]));
-
-export function rightsOf(...some: readonly Action[]): Rights {
-  return some.reduce((sum, action) => sum | (bits.get(action) ?? 0), 0);
-}
+export type Rights = ReadonlySet<Action>;
 
 export function mayDo(rights: Rights, action: Action): boolean {
-  return (rights & (bits.get(action) ?? 0)) !== 0;
-}
-
-export function actionsIn(rights: Rights): Action[] {
-  return actionNames.filter((action) => mayDo(rights, action));
+  return rights.has(action);
 }
 
 /** What a row of the table of application entities may grant. */
@@ -81,7 +68,7 @@ type RoleFacts = { readonly says: string; readonly actions: readonly Action[] };
 export const userRoles = {
   admin: {
     says: 'the account of a first start: all but changing what was audited; to be disabled when the three administrators are named',
-    actions: actionNames.filter((action) => !action.endsWith('.work') && action !== 'site.write'),
+    actions: actionNames.filter((action) => !['commitment.work', 'forward.work', 'site.write'].includes(action)),
   },
   system: {
     says: 'system administrator (系统管理员): disks, packs, forwarding',
@@ -128,16 +115,7 @@ export const otherRoles = {
   operator: { says: 'the command line on the machine, as the owner of the data folder', actions: actionNames },
   entity: {
     says: 'an application entity over DICOM',
-    actions: [
-      'study.find',
-      'study.read',
-      'study.store',
-      'study.send',
-      'commitment.ask',
-      'step.report',
-      'entity.read',
-      'audit.note',
-    ],
+    actions: ['study.find', 'study.read', 'study.store', 'study.send', 'commitment.ask', 'step.report', 'entity.read'],
   },
   task: {
     says: 'work in the background: forwarding, answering commitments',
@@ -150,16 +128,23 @@ export const otherRoles = {
       'forward.read',
       'forward.work',
       'step.read',
-      'audit.note',
     ],
   },
-  visitor: { says: 'whoever has not shown who they are', actions: ['log.in', 'status.read'] },
+  visitor: {
+    says: 'whoever has not shown who they are',
+    actions: ['log.in', 'status.read', 'set.up', 'association.open'],
+  },
 } as const satisfies Record<string, RoleFacts>;
 
 const allRoles: Readonly<Record<string, RoleFacts>> = { ...userRoles, ...otherRoles };
 
+const rightsByRole: ReadonlyMap<string, Rights> = new Map(
+  Object.entries(allRoles).map(([role, facts]) => [role, new Set(facts.actions)]),
+);
+const none: Rights = new Set();
+
 export function rightsOfRole(role: Role | keyof typeof otherRoles): Rights {
-  return rightsOf(...(allRoles[role]?.actions ?? []));
+  return rightsByRole.get(role) ?? none;
 }
 
 /** The table as a page: docs/rights.md. */

@@ -4,6 +4,27 @@
 
 import { defineMigration, defineTable, type SqlTx } from '../sql/index.ts';
 
+/** What was audited, to be searched; emptied before it is filled from packs. */
+export const auditTable = defineTable({
+  name: 'audit_events',
+  room: 'archive',
+  class: 'cache',
+  columns: {
+    event_no: 'integer',
+    chain: 'bytes',
+    number: 'integer',
+    digest: 'bytes',
+    hybrid: 'hybrid',
+    at_ms: 'integer',
+    who: 'text',
+    action: 'text',
+    failed: 'integer',
+    study_uid: 'text',
+    body: 'text',
+  },
+  dump: 'SELECT chain, number, digest, hybrid, at_ms, who, action, failed, study_uid, body FROM audit_events',
+});
+
 export const archiveTables = [
   defineTable({
     name: 'archive_notes',
@@ -27,6 +48,7 @@ export const archiveTables = [
     },
     dump: '',
   }),
+  auditTable,
 ];
 
 export const archiveMigrations = [
@@ -47,6 +69,22 @@ export const archiveMigrations = [
         calling TEXT NOT NULL, called TEXT NOT NULL, address TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL,
         first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, PRIMARY KEY (calling, called, address)
       ) STRICT, WITHOUT ROWID`,
+    ],
+  }),
+  defineMigration({
+    room: 'archive',
+    number: 3,
+    name: 'what was audited',
+    statements: [
+      `CREATE TABLE audit_events (
+        event_no INTEGER PRIMARY KEY, chain BLOB NOT NULL, number INTEGER NOT NULL, digest BLOB NOT NULL, hybrid INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, failed INTEGER NOT NULL, study_uid TEXT, body TEXT NOT NULL
+      ) STRICT`,
+      'CREATE UNIQUE INDEX audit_events_by_place ON audit_events (chain, number, digest)',
+      'CREATE INDEX audit_events_by_hybrid ON audit_events (hybrid, number)',
+      'CREATE INDEX audit_events_by_time ON audit_events (at_ms, event_no)',
+      'CREATE INDEX audit_events_by_who ON audit_events (who, at_ms, event_no)',
+      'CREATE INDEX audit_events_by_study ON audit_events (study_uid, at_ms, event_no) WHERE study_uid IS NOT NULL',
     ],
   }),
 ];

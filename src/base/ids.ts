@@ -50,6 +50,15 @@ export function controlGroup(tenant: TenantId): KeyGroup {
   return { tenant, year: 0, group: 0n };
 }
 
+/** What was audited in a year lies under a key of its own, so that it can be shredded when its time is over. */
+export function auditGroup(year: number): KeyGroup {
+  return { tenant: systemTenant, year, group: 1n };
+}
+
+export function isAuditGroup({ tenant, group }: KeyGroup): boolean {
+  return tenant === systemTenant && group === 1n;
+}
+
 export function sameGroup(a: KeyGroup, b: KeyGroup): boolean {
   return a.tenant === b.tenant && a.year === b.year && a.group === b.group;
 }

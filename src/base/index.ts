@@ -28,11 +28,13 @@ export type { ArchiveId, DiskId, KeyGroup, PackId, RecordId, TenantId, WriterId 
 export {
   archiveId,
   bytesOfId,
+  auditGroup,
   controlGroup,
   defaultTenant,
   diskId,
   groupText,
   idOfBytes,
+  isAuditGroup,
   isHex128,
   packId,
   parseGroupText,

@@ -6,7 +6,9 @@
 
 import { ArchiveError, type DiskId, isArchiveError, type PackId } from '../base/index.ts';
 import { decodeIndexRow, type IndexRow, indexRowCount, isFactKind, type Locator } from '../format/index.ts';
-import { runsOfPack } from './adopt-pack.ts';
+import { type FactTaker, runsOfPack, walkFacts } from './adopt-pack.ts';
+import { ahead } from './ahead.ts';
+import { type FactWorks, factWindows } from './fact-windows.ts';
 import type { Losses } from './losses.ts';
 import { PackCopy, type ReadRecord } from './pack-copy.ts';
 import { type FoundFile, packsOnDisks } from './packs-on-disks.ts';
@@ -43,6 +45,8 @@ export type CopyReport = {
 };
 
 const pageMax = 100;
+/** Stretches of a footer that workers open while the one before is looked at. */
+const windowsAheadMax = 4;
 
 export class Care {
   readonly #options: CareOptions;
@@ -183,6 +187,22 @@ export class Care {
   }
 
   /** What `read` makes of a footer, from the first copy in which all that it needs is whole; footer files first. */
+  /**
+   * Every fact of a sealed pack, opened, from the first copy that gives them all; `begin` is called for each copy that is tried, and what the one before was given
+   * is to be forgotten. RECORD_LOST, PACK_CORRUPT.
+   */
+  async readFacts(pack: PackId, works: FactWorks, begin: () => FactTaker): Promise<void> {
+    await this.#fromAnyCopy(pack, async (copy, locator) => {
+      const taker = begin();
+      for await (const { opened } of ahead(factWindows(copy, locator, works), windowsAheadMax)) {
+        const facts = await opened;
+        // Something is not as a writer leaves it: the careful walk says what.
+        if (facts === 'unsure') return await walkFacts(copy, locator, begin());
+        await taker.give(facts);
+      }
+    });
+  }
+
   async #fromAnyCopy<T>(pack: PackId, read: (copy: PackCopy, locator: Locator) => Promise<T>): Promise<T> {
     const { register, shelf } = this.#options;
     const placements = (await register.placementsOf(pack)).sort((a, b) =>

@@ -369,7 +369,7 @@ function strayPackId(pack: PackId): PackId {
   return idOfBytes(sha256(utf8Bytes(`stray ${pack}`)).subarray(0, 16)) as PackId;
 }
 
-async function openFound(
+export async function openFound(
   record: ReadRecord,
   open: (record: ReadRecord) => Uint8Array | Promise<Uint8Array>,
 ): Promise<FoundFact> {

@@ -28,6 +28,7 @@ import { ContentReader, type OpenedRecord } from './content-reader.ts';
 import { ContentStretches } from './content-stretch.ts';
 import { type Content, type ContentHints, ContentWriter, type FactDraft } from './content-writer.ts';
 import { factHint } from './draft.ts';
+import type { FoundFact } from './fact-windows.ts';
 import { type VaultLimits, vaultLimitsDefault } from './limits.ts';
 import { Losses } from './losses.ts';
 import type { ReadRecord } from './pack-copy.ts';
@@ -36,7 +37,7 @@ import { type MirrorFault, PackWriter } from './pack-writer.ts';
 import { type MadeRecord, madeRecord } from './record.ts';
 import { type FoundRecord, RecordReader } from './record-reader.ts';
 import { poolWorks, type RecordWorks } from './record-works.ts';
-import { Recovery, type RecoveryReport, type TakeFacts } from './recovery.ts';
+import { openFound, Recovery, type RecoveryReport, type TakeFacts } from './recovery.ts';
 import { Register } from './register.ts';
 import { Shelf } from './shelf.ts';
 import { byFreeSpace, type StoreDisk } from './store-disk.ts';
@@ -153,6 +154,15 @@ export class Vault {
   /** The plain bytes of a fact that was read. KEY_SHREDDED, KEY_MISSING, RECORD_CORRUPT. */
   openFact(record: ReadRecord): Uint8Array | Promise<Uint8Array> {
     return this.#works.open(record.head, record.body);
+  }
+
+  /**
+   * Hands on every fact of a sealed pack, opened, a stretch at a time; `begin` is called for each copy that is tried, and what the one before gave is to be
+   * forgotten. RECORD_LOST, PACK_CORRUPT.
+   */
+  readFacts(pack: PackId, begin: () => TakeFacts): Promise<void> {
+    const open = (record: ReadRecord): Promise<FoundFact> => openFound(record, (each) => this.openFact(each));
+    return this.care.readFacts(pack, this.#options, () => ({ open, give: begin() }));
   }
 
   stream(name: PackClassName): AppendQueue {
