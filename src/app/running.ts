@@ -7,6 +7,7 @@
 
 import {
   Accounts,
+  Amendments,
   ApplicationEntities,
   Applier,
   type Archive,
@@ -255,6 +256,13 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     quality,
     prefetch: new Prefetch({ catalog, accounts, entities, forwarding, clock }),
     steps,
+    amendments: new Amendments({
+      vault,
+      catalog,
+      clock,
+      random,
+      readHeader: (instance) => instances.storedHeader(instance),
+    }),
     accounts,
     audit: new AuditLog({ audit, index: auditIndex, vault }),
     keys,

@@ -10,6 +10,7 @@ import type { Swept } from '../flow/index.ts';
 import type { PackClassName } from '../format/index.ts';
 import type { CopyReport, KnownLoss, Pace, PlacementKind, RepairReport, StoreDisk, Vault } from '../vault/index.ts';
 import type { Accounts } from './accounts.ts';
+import type { Amendments } from './amendments.ts';
 import type { ApplicationEntities } from './application-entities.ts';
 import type { Applier } from './applier.ts';
 import type { AuditLog } from './audit-log.ts';
@@ -55,6 +56,7 @@ export type ArchiveParts = {
   readonly prefetch: Prefetch;
   readonly steps: ProcedureSteps;
   readonly quality: QualityCases;
+  readonly amendments: Amendments;
   readonly accounts: Accounts;
   readonly audit: AuditLog;
   readonly keys: KeyKeeper;
@@ -149,6 +151,7 @@ export class Archive {
   readonly prefetch: Prefetch;
   readonly steps: ProcedureSteps;
   readonly quality: QualityCases;
+  readonly amendments: Amendments;
   readonly accounts: Accounts;
   readonly audit: AuditLog;
   readonly keys: KeyKeeper;
@@ -165,6 +168,7 @@ export class Archive {
     this.prefetch = parts.prefetch;
     this.steps = parts.steps;
     this.quality = parts.quality;
+    this.amendments = parts.amendments;
     this.accounts = parts.accounts;
     this.audit = parts.audit;
     this.keys = parts.keys;

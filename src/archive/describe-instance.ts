@@ -7,7 +7,7 @@
 import { type CharacterSet, type DataSet, type Tag, tagOfKeyword, tags } from '../dicom/index.ts';
 import type { Attributes, InstanceShape } from '../format/index.ts';
 
-const patientKeywords = [
+export const patientKeywords = [
   'PatientID',
   'IssuerOfPatientID',
   'PatientName',
@@ -18,7 +18,7 @@ const patientKeywords = [
   'PatientBirthTime',
 ];
 
-const studyKeywords = [
+export const studyKeywords = [
   'StudyDate',
   'StudyTime',
   'AccessionNumber',

@@ -7,6 +7,8 @@
 
 export type { SiteWrite } from './accounts.ts';
 export { Accounts, checkUser } from './accounts.ts';
+export type { Amended, AmendedValue, Amending } from './amendments.ts';
+export { Amendments } from './amendments.ts';
 export type { Admission, ApplicationEntity, Refusal, RefusalReason } from './application-entities.ts';
 export { ApplicationEntities, plainEntity } from './application-entities.ts';
 export type { PassedOver } from './applier.ts';

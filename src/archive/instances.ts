@@ -338,17 +338,17 @@ export class Instances {
   }
 
   /**
-   * The instance as it leaves: in the first of the syntaxes that it can leave in, the stored one before all others, with what amends its study applied;
-   * without that where `original` says so, which its asker has to note. DICOM_UNSUPPORTED when there is none; reading fails as `read` does.
+   * The instance as it leaves: in the first of the syntaxes that it can leave in, the stored one before all others, with what amends its study applied; with
+   * `amended` undefined as it was received, for who has noted that (`amendments.noteOriginals`).
+   * DICOM_UNSUPPORTED when there is none; reading fails as `read` does.
    */
   async output(
     instance: NamedInstance & Pick<FoundInstance, 'syntaxUid'> & AmendedInstance,
     takes: readonly string[],
-    which: 'amended' | 'original' = 'amended',
   ): Promise<InstanceOutput> {
     const row = await this.object(instance);
     const read = (from: number, to: number): AsyncIterable<Uint8Array> => this.read(row, from, to);
-    const correct = which === 'amended' ? await this.#overlay.of(row.group.tenant, instance) : undefined;
+    const correct = await this.#overlay.of(row.group.tenant, instance);
     return outputInstance(instance, row, takes, { read, pool: this.#pixels, correct });
   }
 
@@ -372,15 +372,20 @@ export class Instances {
     instance: NamedInstance & Pick<FoundInstance, 'headBytes' | 'syntaxUid'> & AmendedInstance,
   ): Promise<DataSet> {
     const row = await this.object(instance);
-    const stored = await this.#storedHeader(row, instance, undefined);
+    const stored = await this.#readHeader(row, instance, undefined);
     const correct = await this.#overlay.of(row.group.tenant, instance);
     if (correct === undefined) return stored;
     const read = async (which: 'usual' | 'all'): Promise<DataSet> =>
-      which === 'usual' ? stored : this.#storedHeader(row, instance, Number.POSITIVE_INFINITY);
+      which === 'usual' ? stored : this.#readHeader(row, instance, Number.POSITIVE_INFINITY);
     return (await correctedBy(correct, read)) ?? stored;
   }
 
-  async #storedHeader(
+  /** The header as it was received. */
+  async storedHeader(instance: NamedInstance & Pick<FoundInstance, 'headBytes' | 'syntaxUid'>): Promise<DataSet> {
+    return this.#readHeader(await this.object(instance), instance, undefined);
+  }
+
+  async #readHeader(
     row: ObjectRow,
     { syntaxUid, headBytes }: Pick<FoundInstance, 'headBytes' | 'syntaxUid'>,
     bulkBytesMin: number | undefined,

@@ -252,7 +252,7 @@ async function patientsNamed(tx: SqlTx, studyNo: number, saidPatientNo: number):
 /** The cells of the row; undefined when they are what was said. */
 function amendedCells(said: Texts, changes: readonly AmendmentEvent[], list: readonly InForce[]): Texts | undefined {
   const cells: Texts = { ...said };
-  const more = { ...(said['more'] == null ? {} : (JSON.parse(said['more']) as Texts)) };
+  const more: Texts = parsed(said['more'] ?? '{}');
   let changed = false;
   for (const event of changes) {
     for (const [keyword, text] of Object.entries(event.attributes)) {

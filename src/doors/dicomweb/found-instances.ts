@@ -35,6 +35,7 @@ export async function findInstance(exchange: Exchange, place: Place): Promise<In
 
 /** Changes when what is stored does, or the form in which it is given. */
 export function stampOf(instances: readonly Instance[], form: string): string {
-  const ids = instances.map((each) => each.id).join(',');
+  // The stamp of a study changes when anything amends what its data sets say.
+  const ids = instances.map((each) => `${each.id}${each.amended ?? ''}`).join(',');
   return Buffer.from(sha256(utf8Bytes(`${form}|${ids}`)).subarray(0, 16)).toString('base64url');
 }

@@ -1,6 +1,6 @@
 // WADO-RS for studies, series and instances: DICOM files, in a multipart, alone, or in a ZIP.
 //
-// Invariants: an answer that ends whole holds every instance that the path names, each byte for byte as it is stored where its syntax is taken; one that
+// Invariants: an answer that ends whole holds every instance that the path names, each byte for byte as it is stored where its syntax is taken and nothing amends it; one that
 // cannot be read breaks the answer off. Small instances are read ahead, large ones while they are sent.
 
 import type { Outgoing, OutgoingBytes } from '../../archive/index.ts';
@@ -115,7 +115,7 @@ export async function sendSingle(exchange: Exchange, instance: Instance, wanted:
   const headers = { 'content-type': `${dicomType}; transfer-syntax=${output.syntax}` };
   if (answeredUnchanged(request, reply, stamp)) return;
   const head = fileHead(instance, output.syntax);
-  if (output.sizeBytes === undefined || output.syntax !== instance.syntaxUid) {
+  if (output.sizeBytes === undefined || output.syntax !== instance.syntaxUid || output.isCorrected) {
     if (!reply.begin(200, { ...headers, ...tagHeaders(stamp) })) return;
     await reply.writeAll(follows(head, output.pieces));
     reply.end();
