@@ -18,6 +18,7 @@ import {
   implicitLittleEndian,
   makeInstance,
 } from './support/made-instance.ts';
+import { onEachSent } from './support/sent-instances.ts';
 import { Stele } from './support/stele.ts';
 
 type House = { readonly running: Running; readonly door: DimseDoor };
@@ -225,14 +226,11 @@ test('a pull that is stopped or killed in the middle goes on, and fetches nothin
   await stele.done('ae', 'set', 'OLD', `127.0.0.1:${source.door.port}`);
   const child = stele.spawn('pull', 'OLD', '--get', '--associations', '1');
   const gone = new Promise<void>((resolve) => child.on('exit', () => resolve()));
-  const { instances } = source.running.archive;
-  const output = instances.output.bind(instances);
   let sent = 0;
-  instances.output = (instance, takes) => {
-    sent += 1;
+  onEachSent(source.running.archive, (count) => {
+    sent = count;
     if (sent === 17) child.kill('SIGKILL');
-    return output(instance, takes);
-  };
+  });
   await gone;
   assert.ok(sent >= 17, 'it died in the middle');
   const status = (await stele.done('pull', 'status', '--json')).out;
