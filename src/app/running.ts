@@ -17,6 +17,7 @@ import {
   AuditLog,
   auditTable,
   Commitments,
+  Devices,
   Forwarding,
   Instances,
   KeyKeeper,
@@ -26,6 +27,7 @@ import {
   projectVersion,
   QualityCases,
   readNote,
+  readTexts,
   type StartNotes,
   Studies,
   WholeArchive,
@@ -204,7 +206,9 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   const objects = new Objects({ vault, catalog, clock, random });
   const accounts = new Accounts({ vault, catalog, clock, random });
   const forwarding = new Forwarding({ catalog, accounts, clock });
+  const texts = await readTexts(catalog);
   const instances = new Instances({
+    texts,
     vault,
     catalog,
     clock,
@@ -231,8 +235,10 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     if (event.kind === 'pack-sealed') void mark().catch(() => undefined);
   };
   const quality = new QualityCases({ vault, catalog, instances, clock });
+  const devices = new Devices({ vault, catalog, accounts, instances, texts, clock });
+  const repairTexts = (signal: AbortSignal): Promise<'busy' | 'idle'> => devices.repairNext(signal);
   const compare = (signal: AbortSignal): Promise<'busy' | 'idle'> => quality.compareNext(signal);
-  const upkeep = new Upkeep({ vault, catalog, keys: live, sql, clock, settings, say, compare });
+  const upkeep = new Upkeep({ vault, catalog, keys: live, sql, clock, settings, say, compare, repairTexts });
   if (options.rebuild !== undefined && report.packCount === 0 && notes.unreadable.length > 0) {
     throw new ArchiveError('PACK_CORRUPT', `none of the packs can be read: ${notes.unreadable[0] ?? ''}`);
   }
@@ -263,6 +269,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
       random,
       readHeader: (instance) => instances.storedHeader(instance),
     }),
+    devices,
     accounts,
     audit: new AuditLog({ audit, index: auditIndex, vault }),
     keys,

@@ -23,6 +23,8 @@ export type UpkeepParts = {
   readonly say: (line: string) => void;
   /** Compares one object that came under a known instance UID. */
   readonly compare: (signal: AbortSignal) => Promise<UnitState>;
+  /** Reads a series of a device anew whose character set was said. */
+  readonly repairTexts: (signal: AbortSignal) => Promise<UnitState>;
 };
 
 type UnitState = 'busy' | 'idle';
@@ -121,6 +123,7 @@ export class Upkeep {
         () => this.#settle(),
         () => this.#scrub(),
         () => this.#parts.compare(signal),
+        () => this.#parts.repairTexts(signal),
       ]) {
         if (signal.aborted) return;
         try {

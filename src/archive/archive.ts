@@ -15,6 +15,7 @@ import type { ApplicationEntities } from './application-entities.ts';
 import type { Applier } from './applier.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Commitments } from './commitments.ts';
+import type { Devices } from './devices.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { Instances } from './instances.ts';
 import type { KeyKeeper, KeyStatus } from './key-keeper.ts';
@@ -57,6 +58,7 @@ export type ArchiveParts = {
   readonly steps: ProcedureSteps;
   readonly quality: QualityCases;
   readonly amendments: Amendments;
+  readonly devices: Devices;
   readonly accounts: Accounts;
   readonly audit: AuditLog;
   readonly keys: KeyKeeper;
@@ -152,6 +154,7 @@ export class Archive {
   readonly steps: ProcedureSteps;
   readonly quality: QualityCases;
   readonly amendments: Amendments;
+  readonly devices: Devices;
   readonly accounts: Accounts;
   readonly audit: AuditLog;
   readonly keys: KeyKeeper;
@@ -169,6 +172,7 @@ export class Archive {
     this.steps = parts.steps;
     this.quality = parts.quality;
     this.amendments = parts.amendments;
+    this.devices = parts.devices;
     this.accounts = parts.accounts;
     this.audit = parts.audit;
     this.keys = parts.keys;

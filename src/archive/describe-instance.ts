@@ -63,6 +63,19 @@ const seriesKeywords = [
 /** Of the first item of Request Attributes Sequence; they stand among the series' own, since they are asked for as such. */
 const requestKeywords = ['ScheduledProcedureStepID', 'RequestedProcedureID'];
 
+/** Attributes with texts that tell in which character set a device writes. */
+export const textKeywords: readonly string[] = [
+  ...patientKeywords,
+  ...studyKeywords,
+  ...seriesKeywords,
+  'InstitutionAddress',
+  'PatientAddress',
+  'PatientComments',
+  'RequestedProcedureDescription',
+  'DerivationDescription',
+  'ImageComments',
+];
+
 const valueCharsMax = 1024;
 
 type Keyword = { readonly keyword: string; readonly tag: Tag };

@@ -160,6 +160,13 @@ export const guardRows: AllRows = {
     judge: { action: 'step.read', about: inTenant },
     completeness: { action: 'step.read', about: (tenant, study) => ({ tenant, study }) },
   },
+  devices: {
+    list: 'entity.read',
+    find: 'entity.read',
+    setCharset: { action: 'study.change', about: (id) => ({ subject: id }), found: ({ tenant }) => ({ tenant }) },
+    repair: { action: 'study.change', about: (id) => ({ subject: id }) },
+    repairNext: 'care.run',
+  },
   quality: {
     list: { action: 'study.find', about: ({ tenant }) => ({ tenant }) },
     show: { action: 'study.find', found: (told) => ({ tenant: told.case.tenant, study: told.case.studyUid }) },

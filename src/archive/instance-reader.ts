@@ -5,10 +5,11 @@
 // Left out on purpose: judging what is odd. It is named and told to whoever keeps quality cases.
 
 import { ArchiveError } from '../base/index.ts';
-import { DataSetReader, tags, transferSyntaxOf } from '../dicom/index.ts';
-import type { InstanceShape, Rejection } from '../format/index.ts';
+import { type DataSet, DataSetReader, tags, transferSyntaxOf } from '../dicom/index.ts';
+import type { InstanceShape, ReadAs, Rejection } from '../format/index.ts';
 import { type Description, describeInstance, shapeOf } from './describe-instance.ts';
 import { keyObjectSelection, rejectionOf } from './rejection-note.ts';
+import type { ReadTexts } from './text-reading.ts';
 
 export type InstanceIdentity = Description & {
   readonly study: string;
@@ -18,6 +19,8 @@ export type InstanceIdentity = Description & {
   readonly number: string | undefined;
   readonly frames: number | undefined;
   readonly shape: InstanceShape | undefined;
+  /** Which device made it, and how its texts were read. */
+  readonly readAs: ReadAs;
 };
 
 export type ReadInstanceOptions = {
@@ -25,6 +28,8 @@ export type ReadInstanceOptions = {
   readonly issuer?: string | undefined;
   readonly expected?: { readonly classUid: string; readonly instanceUid: string } | undefined;
   readonly study?: string | undefined;
+  /** In which character set its texts are. */
+  readonly readTexts: (header: DataSet) => ReadTexts;
 };
 
 /** All that is asked of a header before its bytes may go on their way stands before this group. */
@@ -103,8 +108,10 @@ export class InstanceReader {
       if (header.uid(tag) === undefined) this.#oddities.add('uid-form');
       return text;
     };
+    const { set, readAs } = this.#options.readTexts(header);
     const identity: InstanceIdentity = {
-      ...describeInstance(header, { issuer }),
+      ...describeInstance(header, { issuer, characterSet: set }),
+      readAs,
       study: uid(tags.StudyInstanceUID),
       series: uid(tags.SeriesInstanceUID),
       instance: uid(tags.SOPInstanceUID, expected?.instanceUid),

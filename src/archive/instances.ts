@@ -48,6 +48,7 @@ import { type AmendedInstance, Overlay } from './overlay.ts';
 import { Quarantine, type Quarantined } from './quarantine.ts';
 import { type ByteSource, readPieces } from './read-pieces.ts';
 import { SaidAbout } from './said-about.ts';
+import type { TextReading } from './text-reading.ts';
 import { countsLast, type WhenKnown } from './when-known.ts';
 
 /** An object by its id; a settled one is found by its instance UID as well. */
@@ -111,8 +112,16 @@ export class Instances {
   readonly #overlay: Overlay;
   readonly #recentGroups = new Map<string, KeyGroup>();
   readonly #onStored: OnStored;
+  readonly #texts: TextReading;
 
-  constructor(parts: { vault: Vault; catalog: Catalog; clock: Clock; random: Random; onStored: OnStored }) {
+  constructor(parts: {
+    vault: Vault;
+    catalog: Catalog;
+    clock: Clock;
+    random: Random;
+    texts: TextReading;
+    onStored: OnStored;
+  }) {
     this.#vault = parts.vault;
     this.#catalog = parts.catalog;
     this.#clock = parts.clock;
@@ -121,6 +130,7 @@ export class Instances {
     this.#pixels = new PixelPool({ clock: parts.clock });
     this.#overlay = new Overlay(parts.catalog);
     this.#onStored = parts.onStored;
+    this.#texts = parts.texts;
   }
 
   /**
@@ -130,7 +140,8 @@ export class Instances {
   async store(options: StoreInstance, data: ByteSource): Promise<StoredInstance> {
     const pieces = readPieces(data);
     try {
-      const reader = new InstanceReader(options);
+      const sender = { tenant: options.tenant, source: options.source ?? '' };
+      const reader = new InstanceReader({ ...options, readTexts: (header) => this.#texts.read(header, sender) });
       const held: Uint8Array[] = [];
       const coming = { reader, held, pieces };
       await this.#readIdentity(options, coming);
@@ -200,10 +211,12 @@ export class Instances {
       const odd = known.length > 0 ? [...reader.oddities, 'other-bytes'] : reader.oddities;
       const read = { headBytes: reader.headBytes ?? 0, odd, rejects: reader.rejection };
       const parts = { options, identity, ...read, group, id, rank, about, content: written };
-      return same === undefined ? [this.#entry(parts)] : [];
+      return same === undefined ? [this.#entry(parts), ...this.#readingOf(parts)] : [];
     });
     if (same !== undefined) return told(identity, reader, same, { kind: 'same', shown: same.shown, id: same.id });
     this.#said.remember(identity, group);
+    if (about.series !== undefined)
+      this.#texts.learn({ tenant: options.tenant, source: options.source ?? '' }, identity.readAs);
     const shown = known.length === 0 || rank > 0;
     const written = { digest: hexOf(content.digest), sizeBytes: content.sizeBytes };
     return told(identity, reader, written, { kind: known.length > 0 ? 'beside' : 'stored', shown, id });
@@ -274,6 +287,7 @@ export class Instances {
       odd: parts.odd,
       rejects: parts.rejects,
       about: parts.about,
+      readAs: parts.about.series === undefined ? undefined : identity.readAs,
     };
     const plain = encodeObjectEntry({
       type: 'object',
@@ -293,6 +307,19 @@ export class Instances {
       dicom,
     });
     return { kind: recordKind.entry, group: parts.group, plain };
+  }
+
+  /** What leaves of a series is read as somebody said of its device: told with the series. */
+  #readingOf(parts: {
+    options: StoreInstance;
+    identity: InstanceIdentity;
+    group: KeyGroup;
+    about: AboutInstance;
+  }): FactDraft[] {
+    const { options, identity, group, about } = parts;
+    const sender = { tenant: options.tenant, source: options.source ?? '' };
+    const event = about.series === undefined ? undefined : this.#texts.amendmentOf(identity, sender);
+    return event === undefined ? [] : [{ kind: recordKind.event, group, plain: encodeEvent(event) }];
   }
 
   /**

@@ -4,7 +4,7 @@
 // a patient stays in memory for it. What was said in a group whose key was destroyed counts for nothing in the next one.
 
 import { groupText, hexOf, type KeyGroup, sha256, utf8Bytes } from '../base/index.ts';
-import type { AboutInstance, Attributes } from '../format/index.ts';
+import type { AboutInstance, Attributes, ReadAs } from '../format/index.ts';
 
 export type Described = {
   readonly study: string;
@@ -12,6 +12,7 @@ export type Described = {
   readonly patientAttributes: Attributes;
   readonly studyAttributes: Attributes;
   readonly seriesAttributes: Attributes;
+  readonly readAs: ReadAs;
 };
 
 const entriesMax = 20_000;
@@ -60,13 +61,13 @@ function studyDigest(described: Described): string {
 }
 
 function seriesDigest(described: Described): string {
-  return digestOf([described.seriesAttributes]);
+  return digestOf([described.seriesAttributes, described.readAs]);
 }
 
 /** Of what an instance says; asked for again when it is remembered. */
 const digests = new WeakMap<Attributes, string>();
 
-function digestOf(values: readonly [Attributes, ...Attributes[]]): string {
+function digestOf(values: readonly [Attributes, ...(Attributes | ReadAs)[]]): string {
   const known = digests.get(values[0]);
   if (known !== undefined) return known;
   const digest = hexOf(sha256(utf8Bytes(JSON.stringify(values)))).slice(0, 32);
