@@ -2,6 +2,7 @@
 
 import type { Command } from './command.ts';
 import { auditExport, auditList, auditVerify } from './commands/audit.ts';
+import { amendmentCommands } from './commands/amendments.ts';
 import { deviceCommands } from './commands/devices.ts';
 import { aeList, aeRefused, aeRemove, aeSet } from './commands/entities.ts';
 import {
@@ -84,6 +85,7 @@ export const commands: readonly Command[] = [
   prefetchList,
   prefetchRemove,
   steps,
+  ...amendmentCommands,
   ...qualityCommands,
   ...deviceCommands,
   configCheck,

@@ -14,7 +14,7 @@ import type { SqlTx, SqlValue } from '../sql/index.ts';
 import { inList, inListMax, inValues, pieces } from '../sql/index.ts';
 import { inForce, linkedPatients, patientNames } from './amendment-rows.ts';
 import type { PatientKey } from './changes.ts';
-import { patientText, rootsOf } from './resolve-amendments.ts';
+import { rootsOf } from './resolve-amendments.ts';
 import { groupIdOf, textValue } from './storable.ts';
 
 /** What amends the data sets of a study, in the order of versions, and whom they name. */
@@ -167,26 +167,6 @@ export class AmendmentQueries {
       }
     }
     return known;
-  }
-
-  /** Whether the second is who the first is in the end, or the first is who the second is. */
-  async areLinked(tenant: TenantId, one: PatientName, other: PatientName): Promise<boolean> {
-    const known = await this.patients({ tenant, ...one });
-    const root = (patient: PatientName): string =>
-      patientText(known.find((each) => patientText(each.patient) === patientText(patient))?.root ?? patient);
-    return root(one) === root(other);
-  }
-
-  /** The instance that an object holds, when it is one; its study, and what amends that. */
-  async ofObject(
-    id: string,
-  ): Promise<{ study: string; series: string; syntax: string; amended: string | undefined } | undefined> {
-    const row = await this.#sql.one<{ study: string; series: string; syntax: string; amended: string | null }>(
-      `SELECT s.study_uid AS study, e.series_uid AS series, i.syntax_uid AS syntax, s.amended FROM instances i
-        JOIN series e ON e.series_no = i.series_no JOIN studies s ON s.study_no = e.study_no WHERE i.entry_id = ?`,
-      [bytesOfId(id)],
-    );
-    return row === undefined ? undefined : { ...row, amended: row.amended ?? undefined };
   }
 }
 

@@ -19,6 +19,7 @@ import {
 } from '../../base/index.ts';
 import type { ListCursor, ObjectRow } from '../../catalog/index.ts';
 import { releaseBytes } from '../../codec/index.ts';
+import { AmendedObjects, type OriginalsAsked } from '../amended-objects.ts';
 import { type CommandRun, defineCommand, textFlag } from '../command.ts';
 import { errorFacts, errorLine } from '../error-line.ts';
 import { inParallel } from '../in-parallel.ts';
@@ -26,6 +27,7 @@ import { fileFault, lookAt, meansFolder } from '../named-files.ts';
 import { findObject, keyText, splitName, withBucket } from '../object-names.ts';
 import { sizeText } from '../say-sizes.ts';
 import type { Terminal } from '../terminal.ts';
+import { reasonOf } from './amendments.ts';
 
 const pageRows = 500;
 /** Small files wait for their syncs together; large ones for each other by what they hold in memory. */
@@ -38,6 +40,7 @@ export const get = defineCommand({
   usage: 'BUCKET/KEY [-o OUT] [--range FROM-TO] [--version ID]',
   says: 'bring an object back, to a file or to standard output',
   details: `BUCKET/PREFIX/ with a slash at its end brings back everything under it, into the folder -o OUT.
+DICOM instances come as everything leaves, with what amends their study applied.
 --range counts bytes from 0, both ends included: 0-99 are the first hundred, 100- all after them, --range=-100 the last hundred.`,
   args: { least: 1, most: 1 },
   flags: {
@@ -45,6 +48,9 @@ export const get = defineCommand({
     range: { type: 'string', value: 'FROM-TO', says: 'only these bytes' },
     version: { type: 'string', value: 'ID', says: 'this version instead of the newest' },
     force: { type: 'boolean', short: 'f', says: 'replace files that are there' },
+    original: { type: 'boolean', says: 'DICOM instances as they were received, amendments left aside; needs --why' },
+    why: { type: 'string', value: 'TEXT', says: 'with --original: the reason, which is kept' },
+    by: { type: 'string', value: 'NAME', says: 'with --original: on whose behalf' },
   },
   where: 'archive',
   run: getObjects,
@@ -62,9 +68,18 @@ async function getObjects(run: CommandRun): Promise<number> {
     if (version !== undefined) throw new ArchiveError('ARGUMENT_INVALID', '--version is for one object');
     return getFolder(run, archive, text, path.resolve(terminal.cwd, out ?? '.'));
   }
-  const { row } = await findObject(archive, text, version);
+  const { name, row } = await findObject(archive, text, version);
+  const corrected = await new AmendedObjects(archive, originalsOf(flags)).corrected(name.bucket, row);
+  if (corrected !== undefined && range !== undefined)
+    throw new ArchiveError(
+      'ARGUMENT_INVALID',
+      '--range is for bytes as they are stored, and this instance is amended',
+      {
+        hint: 'get all of it, or its original: --original --why TEXT',
+      },
+    );
   const bounds = range === undefined ? undefined : rangeOf(range, row.sizeBytes);
-  const bytes = archive.objects.read(row, bounds);
+  const bytes = corrected ?? archive.objects.read(row, bounds);
   if (out === undefined || out === '-' || out === '/dev/stdout') {
     for await (const piece of bytes) {
       if (terminal.signal.aborted) throw stopped();
@@ -84,6 +99,11 @@ async function getObjects(run: CommandRun): Promise<number> {
   terminal.progressDone();
   if (run.json) terminal.out(JSON.stringify({ file: target.file, version: row.id, size: sizeBytes }));
   return 0;
+}
+
+/** Who asks for originals; undefined: nobody does. */
+function originalsOf(flags: CommandRun['flags']): OriginalsAsked {
+  return flags['original'] === true ? reasonOf(flags) : undefined;
 }
 
 function stopped(): ArchiveError {
@@ -233,6 +253,7 @@ async function getFolder(run: CommandRun, archive: Archive, text: string, folder
     throw new ArchiveError('ARGUMENT_INVALID', `${folder} is no folder`, { hint: 'choose another place with -o' });
   const tally = { files: 0, bytes: 0, failed: 0 };
   let written = 0;
+  const amended = new AmendedObjects(archive, originalsOf(flags));
   const budget = new Budget('bytes of files under way', bytesAtOnce);
   let madeFolder: Uint8Array = emptyBytes;
   const getOne = async ({ row, file }: Found): Promise<void> => {
@@ -245,7 +266,7 @@ async function getFolder(run: CommandRun, archive: Archive, text: string, folder
       if (!bytesEqual(parent, madeFolder)) makeFolder(parent, keyText(file));
       madeFolder = parent;
       let before = 0;
-      await writeFile(file, archive.objects.read(row), {
+      await writeFile(file, (await amended.corrected(bucket, row)) ?? archive.objects.read(row), {
         row,
         whole: true,
         force: flags['force'] === true,

@@ -24,6 +24,7 @@ import { type CommandRun, defineCommand, textFlag } from '../command.ts';
 import { readDicomTls } from '../dicom-tls.ts';
 import type { Running } from '../running.ts';
 import { tableText } from '../say-sizes.ts';
+import { reasonOf } from './amendments.ts';
 
 const verification = '1.2.840.10008.1.1';
 const studyRootFind = '1.2.840.10008.5.1.4.1.2.2.1';
@@ -152,12 +153,18 @@ function textsOf(dataSet: DataSet): Record<string, string> {
 
 export const send = defineCommand({
   name: 'send',
-  usage: 'TITLE STUDY [--series UID]',
+  usage: 'TITLE STUDY [--series UID] [--original --why TEXT]',
   says: 'send a study, or one series of it, to an application entity (C-STORE)',
   args: { least: 2, most: 2 },
-  flags: { series: { type: 'string', value: 'UID', says: 'only this series' } },
+  flags: {
+    series: { type: 'string', value: 'UID', says: 'only this series' },
+    original: { type: 'boolean', says: 'as they were received, amendments left aside; needs --why' },
+    why: { type: 'string', value: 'TEXT', says: 'with --original: the reason, which is kept' },
+    by: { type: 'string', value: 'NAME', says: 'with --original: on whose behalf' },
+  },
   where: 'archive',
   run: async (run) => {
+    const asked = run.flags['original'] === true ? reasonOf(run.flags) : undefined;
     const [title = '', study = ''] = run.args;
     const running = await run.running();
     const entity = await entityOf(running, title);
@@ -168,8 +175,12 @@ export const send = defineCommand({
         ? []
         : [{ field: 'seriesUid' as const, match: { kind: 'equals' as const, values: [series] } }]),
     ];
-    const instances = await Array.fromAsync(running.archive.studies.instances({ tenant: defaultTenant, conditions }));
-    if (instances.length === 0) throw new ArchiveError('NOT_FOUND', 'there is no such study here');
+    const { archive } = running;
+    const found = await Array.fromAsync(archive.studies.instances({ tenant: defaultTenant, conditions }));
+    if (found.length === 0) throw new ArchiveError('NOT_FOUND', 'there is no such study here');
+    if (asked !== undefined)
+      await archive.amendments.noteOriginals({ tenant: defaultTenant, ...asked, study, instances: found.length });
+    const instances = asked === undefined ? found : found.map((each) => ({ ...each, amended: undefined }));
     let [sent, failed] = [0, 0];
     await sendToEntity(
       {
