@@ -4,12 +4,14 @@
 // goes out; the header says what the pixels are now, everything else leaves as it came. Memory is a header and two frames, whatever the number of frames.
 // Left out on purpose: compressed syntaxes (instance-encode.ts).
 
-import { ArchiveError, concatBytes } from '../base/index.ts';
+import { ArchiveError, concatBytes, emptyBytes } from '../base/index.ts';
 import {
   BulkElement,
   type BulkReference,
   type DataSet,
   FragmentsElement,
+  BitJoiner,
+  frameBitsOf,
   frameBytesOf,
   type ImageShape,
   type PixelPool,
@@ -48,13 +50,15 @@ export async function decodeInstance(
   };
   const first = await frame(0);
   const frameBytes = frameBytesOf(first.shape);
-  const sizeBytes = frameBytes * places.length;
+  const frameBits = frameBitsOf(first.shape);
+  const sizeBytes = Math.ceil((frameBits * places.length) / 8);
   const even = sizeBytes + (sizeBytes % 2);
   const reference: BulkReference = { offset: pixels.reference.offset, sizeBytes: even, bigEndian: false };
   const changed = withShape(dataSet.copy(), first.shape);
   const vr = first.shape.bitsAllocated <= 8 && transferSyntaxOf(wanted).explicit ? 'OB' : 'OW';
   changed.set(new BulkElement(tags.PixelData, vr, reference));
   async function* decoded(): AsyncGenerator<Uint8Array> {
+    const joiner = frameBits % 8 === 0 ? undefined : new BitJoiner(frameBits);
     let next: Promise<PlainFrame> = Promise.resolve(first);
     for (let index = 0; index < places.length; index += 1) {
       const plain = await next;
@@ -64,8 +68,10 @@ export async function decodeInstance(
         // Told when it is its turn, also when nobody waits for it any more.
         next.catch(() => undefined);
       }
-      yield plain.bytes;
+      yield joiner === undefined ? plain.bytes : joiner.push(plain.bytes);
     }
+    const rest = joiner?.end() ?? emptyBytes;
+    if (rest.byteLength > 0) yield rest;
     if (even > sizeBytes) yield new Uint8Array(1);
   }
   return streamDataSet(changed, transferSyntaxOf(wanted), (bulk) =>

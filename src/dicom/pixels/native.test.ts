@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { syntheticShape } from '../../../tests/support/synthetic-pixels.ts';
 import { isArchiveError } from '../../base/index.ts';
 import { decodeFrame } from './decode-frame.ts';
 import { checkShape, frameBytesOf, type ImageShape } from './image-shape.ts';
-import { alignNativeFrame, nativeFrameRange, packBits, unpackBits } from './native.ts';
+import { alignNativeFrame, BitJoiner, nativeFrameRange, packBits, unpackBits } from './native.ts';
 
 const big = '1.2.840.10008.1.2.2';
 const little = '1.2.840.10008.1.2.1';
@@ -104,4 +105,22 @@ test('a frame with halved chroma has two samples a pixel', () => {
   };
   assert.equal(frameBytesOf(shape), 3 * 6 * 2);
   assert.equal(frameBytesOf(bits), 2);
+});
+
+test('frames of single bits are joined without a gap, whatever their number of bits', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 40 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.infiniteStream(fc.nat(1)),
+      (bits, count, stream) => {
+        const samples = Uint8Array.from({ length: bits * count }, () => stream.next().value ?? 0);
+        const joiner = new BitJoiner(bits);
+        const pieces = Array.from({ length: count }, (_, k) =>
+          joiner.push(packBits(samples.subarray(k * bits, (k + 1) * bits))),
+        );
+        assert.deepEqual(Buffer.concat([...pieces, joiner.end()]), Buffer.from(packBits(samples)));
+      },
+    ),
+  );
 });

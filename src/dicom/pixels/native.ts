@@ -79,6 +79,41 @@ function unpack12(bytes: Uint8Array, shape: ImageShape): PlainFrame {
   return { shape: { ...shape, bitsAllocated: 16 }, bytes: new Uint8Array(words.buffer) };
 }
 
+/** Frames of single bits one behind another without a gap, as native pixel data has them. */
+export class BitJoiner {
+  readonly #frameBits: number;
+  /** Bits that do not fill a byte yet, in its lowest ones. */
+  #open = 0;
+  #openBits = 0;
+
+  constructor(frameBits: number) {
+    this.#frameBits = frameBits;
+  }
+
+  /** The bytes that are whole now. The frame begins with its first byte. */
+  push(frame: Uint8Array): Uint8Array {
+    const shift = this.#openBits;
+    const bits = shift + this.#frameBits;
+    const whole = new Uint8Array(bits >> 3);
+    const byteAt = (k: number): number => (k === 0 ? this.#open : 0) | this.#shifted(frame, k, shift);
+    for (let k = 0; k < whole.length; k++) whole[k] = byteAt(k);
+    const openBits = bits & 7;
+    this.#open = openBits === 0 ? 0 : byteAt(whole.length) & ((1 << openBits) - 1);
+    this.#openBits = openBits;
+    return whole;
+  }
+
+  /** The last byte, where it is not full. */
+  end(): Uint8Array {
+    return this.#openBits === 0 ? new Uint8Array(0) : Uint8Array.of(this.#open);
+  }
+
+  #shifted(frame: Uint8Array, k: number, shift: number): number {
+    const before = k === 0 ? 0 : (frame[k - 1] ?? 0) >> (8 - shift);
+    return ((((frame[k] ?? 0) << shift) | before) & 0xff) >>> 0;
+  }
+}
+
 /** Single bits as bytes of 0 and 1. */
 export function unpackBits(bytes: Uint8Array, count: number): Uint8Array {
   const samples = new Uint8Array(count);
