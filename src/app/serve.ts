@@ -145,6 +145,7 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
       },
       onFault: (route, error) => fault(route, error),
       mounts: [web],
+      adopt: web.adopt,
     });
     door = console;
     renewing = setInterval(() => {

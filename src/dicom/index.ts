@@ -97,6 +97,9 @@ export { negotiate } from './net/negotiation.ts';
 export type { ReceivedRejection, Rejection, RejectReason } from './net/pdu.ts';
 export type { WantedContext } from './net/plan-contexts.ts';
 export { planContexts, providerRoles } from './net/plan-contexts.ts';
+export type { Loan } from './net/pdu-reader.ts';
+export type { ByteTaker } from './net/receive-buffers.ts';
+export { adoptSocket, ReceiveBuffers } from './net/receive-buffers.ts';
 export type { OpenOptions } from './net/requestor.ts';
 export { AssociationRejected, openAssociation } from './net/requestor.ts';
 export type {

@@ -114,11 +114,15 @@ export class ReceiveBuffers {
 type PrivateSocket = { _handle?: object | null };
 
 /** The same connection, read into `buffers`; undefined when this Node does not let us. The socket must not have been read from or written to. */
-export function adoptSocket(socket: Socket, buffers: ReceiveBuffers): Socket | undefined {
+export function adoptSocket(
+  socket: Socket,
+  buffers: ReceiveBuffers,
+  { allowHalfOpen = false }: { readonly allowHalfOpen?: boolean } = {},
+): Socket | undefined {
   const original = socket as unknown as PrivateSocket;
   const handle = original._handle;
   if (typeof handle !== 'object' || handle === null || !('useUserBuffer' in handle)) return undefined;
-  const options = { handle, onread: buffers.onread, readable: true, writable: true };
+  const options = { handle, onread: buffers.onread, readable: true, writable: true, allowHalfOpen };
   const adopted = new net.Socket(options as unknown as SocketConstructorOpts);
   original._handle = null;
   // The original is what its server counts; without a handle it closes at once.

@@ -6,6 +6,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
+import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Archive, type ArchiveGate, type ArchiveStatus, visitor } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type Random, sha256, utf8Bytes } from '../../base/index.ts';
@@ -35,6 +36,8 @@ export type ConsoleOptions = {
   readonly authority: (() => string | undefined) | undefined;
   /** Other doors that answer on this port, each below its own path. */
   readonly mounts: readonly Mount[];
+  /** Makes a connection that was just accepted anew, where it is plain HTTP. */
+  readonly adopt?: ((socket: Socket) => Socket) | undefined;
 };
 
 /** Answers every request whose path is `prefix` or lies below it, and never throws. */
@@ -81,6 +84,7 @@ export async function openConsole(options: ConsoleOptions): Promise<ConsoleDoor>
         if (mount === undefined) handler(request, response);
         else mount.answer(request, response);
       });
+      if (options.identity === undefined) acceptThrough(listener, options.adopt);
       // An upload may take hours; what may not is to say what it is, and to say nothing at all.
       listener.requestTimeout = 0;
       listener.headersTimeout = headersMsMax;
@@ -129,6 +133,17 @@ const secureProfile = { minVersion: 'TLSv1.2' } as const;
 function listenerOf(identity: HttpIdentity | undefined, listener: RequestListener): Server | SecureServer {
   if (identity === undefined) return createServer(listener);
   return createSecureServer({ ...secureProfile, ...identity, handshakeTimeout: headersMsMax }, listener);
+}
+
+/** Every connection is made anew by `adopt` before it is served. */
+function acceptThrough(server: Server | SecureServer, adopt: ConsoleOptions['adopt']): void {
+  const serving = server.listeners('connection');
+  if (adopt === undefined) return;
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => {
+    const adopted = adopt(socket);
+    for (const each of serving) Reflect.apply(each, server, [adopted]);
+  });
 }
 
 /** Plain HTTP is for the proxies that were named: anyone else would send a password in the clear. */

@@ -5,10 +5,12 @@
 // Left out on purpose: the server (the console's port is shared), and everything that lasts (the archive).
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { type ArchiveGate, visitor } from '../../archive/index.ts';
 import { ArchiveError, type Clock, type Random } from '../../base/index.ts';
 import { PixelPool } from '../../dicom/index.ts';
 import { BaseUrl, type BaseUrlOptions } from './base-url.ts';
+import { BodyLane } from './body-lane.ts';
 import { answerBulkData } from './bulk-service.ts';
 import { corsOf } from './cors.ts';
 import type { Exchange } from './exchange.ts';
@@ -45,6 +47,8 @@ export type DicomWebOptions = BaseUrlOptions & {
 
 export type DicomWebDoor = {
   readonly prefix: string;
+  /** The same connection in a form that large uploads come in at less cost; for a server that has just accepted it, without TLS. */
+  readonly adopt: (socket: Socket) => Socket;
   /** Answers a request whose path lies below the prefix; never throws. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
   /** Ends what works beside the main thread, when it is done. */
@@ -65,7 +69,7 @@ export function openDicomWeb(options: DicomWebOptions): DicomWebDoor {
     const told = answerRequest(request, reply, options, kept);
     told.catch((error: unknown) => options.onFault('dicomweb', error));
   };
-  return { prefix: options.prefix, answer, close: () => kept.pool.close() };
+  return { prefix: options.prefix, adopt: (socket) => BodyLane.adopt(socket), answer, close: () => kept.pool.close() };
 }
 
 async function answerRequest(

@@ -28,6 +28,8 @@ export async function openFile(next: NextPiece, syntax: string | undefined): Pro
   });
   try {
     while (reader.meta === undefined) {
+      // A piece is good until the next one is asked for. Meta information is seldom longer than one.
+      held.push(...held.splice(-1).map((last) => last.slice()));
       const piece = await next();
       if (piece === undefined) {
         reader.finish();

@@ -109,6 +109,8 @@ export class MultipartReader {
   }
 
   async #more(): Promise<void> {
+    // The source's piece is good until the next one is asked for; what is still held of it is a part of a delimiter or of a head.
+    this.#held = Buffer.from(this.#held);
     const piece = await this.#source();
     if (piece === undefined) throw new ArchiveError('ARGUMENT_INVALID', 'the multipart body breaks off');
     const next = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);

@@ -25,7 +25,7 @@ export async function answerStore(exchange: Exchange, place: Place, onFault: (er
   const form = modelFormFor(accepts);
   // Before a byte of it is read.
   archive.demand('study.store');
-  const body = new BodyReader(request);
+  const body = await BodyReader.open(request);
   try {
     const { status, json } = await storeAll(exchange, place, body, onFault);
     sendModel(reply, form, status, json);
