@@ -201,8 +201,7 @@ test('the last counts for kinds of objects that the AE table names, and nothing 
     const first = await store(opened, makeInstance(made), { whenKnown: rule });
     const second = await store(opened, makeInstance({ ...made, description: 'corrected' }), { whenKnown: rule });
     assert.deepEqual([second.kind, second.shown], ['beside', isLast], sopClass);
-    for (const each of [first, second])
-      assert.ok((await opened.archive.instances.object({ id: each.id })).sizeBytes > 0);
+    for (const each of [first, second]) assert.ok((await opened.archive.instances.object(each)).sizeBytes > 0);
   }
   await opened.close();
   const wrong = await stele.run('ae', 'set', 'WS1', '--last', 'films');
@@ -279,7 +278,7 @@ test('a shredded study takes its cases, comparisons and what was decided along',
   await compareAll(opened);
   const [one] = await Array.fromAsync(opened.archive.quality.list({}));
   await opened.archive.quality.decide(one?.id ?? '', { state: 'closed', who: 'a', why: 'b' });
-  const { group } = await opened.archive.instances.object({ id: other.id });
+  const { group } = await opened.archive.instances.object(other);
   await opened.archive.keys.shred(group);
   assert.deepEqual(await Array.fromAsync(opened.archive.quality.list({})), []);
   assert.deepEqual(await opened.archive.quality.ofInstance(defaultTenant, `${study}.1.1`), []);

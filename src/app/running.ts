@@ -33,6 +33,7 @@ import {
   WholeArchive,
   writeKeyring,
   writeNote,
+  readBundle,
 } from '../archive/index.ts';
 import {
   ArchiveError,
@@ -149,7 +150,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   // A disk that had to be given a new name holds copies that are known under another.
   const everything = { ...found, read: found.read || isNewlyNamed };
 
-  const catalog = new Catalog(sql);
+  const catalog = new Catalog(sql, readBundle);
   if (everything.clear) {
     // Noted first: a crash on the way makes the next start do it all again.
     await writeNote(sql, 'complete', '');
@@ -253,7 +254,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     instances,
     studies: new Studies(
       catalog,
-      (instance) => instances.header(instance),
+      (instance) => instances.headerToSearch(instance),
       (tenant, study) => steps.completeness(tenant, study),
     ),
     entities,

@@ -4,10 +4,10 @@
 // Invariants: one unit runs at a time, in the background or by command; a unit that fails is told once and tried again later, and never ends the
 // loop; told to stop, it stops at the next piece and leaves nothing half believed.
 
-import type { SettleReport } from '../archive/index.ts';
+import { describeSettled, type SettleReport } from '../archive/index.ts';
 import { type Clock, isArchiveError, toArchiveError } from '../base/index.ts';
 import type { Catalog } from '../catalog/index.ts';
-import { FlowNotes, Settler, type Swept, sweepReleased, Throttle } from '../flow/index.ts';
+import { type Describe, FlowNotes, Settler, type Swept, sweepReleased, Throttle } from '../flow/index.ts';
 import type { KeySource } from '../keys/index.ts';
 import type { Sql } from '../sql/index.ts';
 import type { Pace, Run, Vault } from '../vault/index.ts';
@@ -41,6 +41,7 @@ export class Upkeep {
   #loop: Promise<void> | undefined;
   readonly #stop = new AbortController();
   #settler: Settler | undefined;
+  readonly #describe: Describe;
   #settleAgainMs = 0;
   #told = '';
   #lookAgainMs = 0;
@@ -49,6 +50,7 @@ export class Upkeep {
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
+    this.#describe = describeSettled(parts.clock);
   }
 
   /** Begins the loop, once. */
@@ -106,6 +108,7 @@ export class Upkeep {
       quietMs,
       roundBytesMax: settings.packSizeBytes,
       pace,
+      describe: this.#describe,
       onRelease: (runs) => noteReleased(sql, runs),
     });
   }

@@ -23,6 +23,9 @@ export type PassedOver = { readonly record: string; readonly code: string };
 
 const namedMax = 1000;
 
+/** Rows that a change comes to. */
+const weightOf = (change: CatalogChange): number => (change.kind === 'bundle' ? change.members.length : 1);
+
 function auditFact({ hybrid, plain }: Fact): AuditFact {
   return { hybrid, record: decodeAuditRecord(plain) };
 }
@@ -72,13 +75,23 @@ export class Applier {
 
   /** For the vault's recovery: facts that may not have been applied. */
   async take(facts: readonly FoundFact[]): Promise<void> {
-    const changes: CatalogChange[] = [];
+    let changes: CatalogChange[] = [];
+    let weight = 0;
     const audited: AuditFact[] = [];
     for (const { id, group, hybrid, plain } of facts) {
+      if (weight >= changesPerBatchMax) {
+        // A bundle is thousands of changes: they are not held until the last fact.
+        await this.#inBatches(changes, []);
+        [changes, weight] = [[], 0];
+      }
       try {
         if (plain instanceof ArchiveError) throw plain;
         if (isAuditGroup(group)) audited.push(auditFact({ id, group, hybrid, plain }));
-        else changes.push(...project({ id, group, hybrid, plain }));
+        else {
+          const more = project({ id, group, hybrid, plain });
+          changes.push(...more);
+          for (const change of more) weight += weightOf(change);
+        }
       } catch (error) {
         this.#passOver(id, error);
       }
@@ -105,11 +118,14 @@ export class Applier {
   }
 
   async #inBatches(changes: readonly CatalogChange[], applied: readonly AppliedSequence[]): Promise<void> {
-    for (let from = 0; from === 0 || from < changes.length; from += changesPerBatchMax) {
-      const batch = changes.slice(from, from + changesPerBatchMax);
+    for (let from = 0; from === 0 || from < changes.length; ) {
+      let to = from;
+      for (let weight = 0; to < changes.length && weight < changesPerBatchMax; to += 1)
+        weight += weightOf(changes[to] as CatalogChange);
+      const batch = changes.slice(from, to);
       // The sequence goes with the last batch: a crash before it repeats the whole group.
-      const last = from + changesPerBatchMax >= changes.length;
-      await this.#catalog.applyBatch(batch, last ? applied : []);
+      await this.#catalog.applyBatch(batch, to >= changes.length ? applied : []);
+      from = Math.max(to, 1);
     }
   }
 }

@@ -60,8 +60,11 @@ export type { Completeness, JudgedStep, PerformedSeries, ProcedureStep, StepStat
 export { ProcedureSteps, stepSeriesMax, stepStates } from './procedure-steps.ts';
 export type { Principal } from './principal.ts';
 export { background, ofEntity, operator, visitor } from './principal.ts';
+export { describeSettled } from './describe-settled.ts';
+export { bulkPath, withBulkAt } from './header-text.ts';
+export { imageShapeOf, shownFactsOf } from './picture-facts.ts';
 export type { Fact } from './project.ts';
-export { familyOf, project, projectVersion } from './project.ts';
+export { familyOf, project, projectVersion, readBundle } from './project.ts';
 export { QualityCases } from './quality-cases.ts';
 export { qualityKinds, qualityKindText } from './quality-kinds.ts';
 export type { Query, QueryKey } from './query.ts';

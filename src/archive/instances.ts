@@ -14,6 +14,7 @@ import {
   isArchiveError,
   type KeyGroup,
   type Random,
+  sameRecord,
   sha256Of,
   type TenantId,
   utf8Bytes,
@@ -38,6 +39,8 @@ import { hintInstance } from '../policy/index.ts';
 import type { Content, FactDraft, Vault } from '../vault/index.ts';
 import { correctedBy } from './corrected-output.ts';
 import { FamilyTurns } from './family-turns.ts';
+import { headerOfText } from './header-text.ts';
+import { HeaderTexts, type TextPlace } from './header-texts.ts';
 import { InstanceCutter } from './instance-cutter.ts';
 import { instanceKey, studyFamily } from './instance-names.ts';
 import { type InstanceOutput, outputInstance } from './instance-output.ts';
@@ -52,7 +55,7 @@ import type { TextReading } from './text-reading.ts';
 import { countsLast, type WhenKnown } from './when-known.ts';
 
 /** An object by its id; a settled one is found by its instance UID as well. */
-export type NamedInstance = { readonly id: string; readonly instanceUid?: string | undefined };
+export type NamedInstance = { readonly id: string; readonly instanceUid: string };
 
 export type StoreInstance = {
   readonly tenant: TenantId;
@@ -110,6 +113,7 @@ export class Instances {
   readonly #pixels: PixelPool;
   readonly #said = new SaidAbout();
   readonly #overlay: Overlay;
+  readonly #headerTexts: HeaderTexts;
   readonly #recentGroups = new Map<string, KeyGroup>();
   readonly #onStored: OnStored;
   readonly #texts: TextReading;
@@ -129,6 +133,7 @@ export class Instances {
     this.#quarantine = new Quarantine(parts);
     this.#pixels = new PixelPool({ clock: parts.clock });
     this.#overlay = new Overlay(parts.catalog);
+    this.#headerTexts = new HeaderTexts(parts.vault);
     this.#onStored = parts.onStored;
     this.#texts = parts.texts;
   }
@@ -353,7 +358,7 @@ export class Instances {
 
   /** The object behind an instance. NOT_FOUND. */
   async object(instance: NamedInstance): Promise<ObjectRow> {
-    const row = await this.#catalog.objects.version(instance.id, calledOf(instance));
+    const row = await this.#catalog.objects.version(instance.id, instance);
     if (row?.state !== 'live') throw new ArchiveError('NOT_FOUND', 'no such instance is stored');
     return row;
   }
@@ -388,7 +393,7 @@ export class Instances {
     takes: (instance: Each) => readonly string[],
   ): AsyncGenerator<readonly Outgoing<Each>[]> {
     return sendOut(instances, takes, {
-      contents: (ids) => this.#catalog.contents.ofObjects(ids),
+      contents: (each) => this.#catalog.contents.ofInstances(each),
       stretches: this.#vault.stretches,
       output: (instance, wanted) => this.output(instance, wanted),
     });
@@ -405,6 +410,35 @@ export class Instances {
     const read = async (which: 'usual' | 'all'): Promise<DataSet> =>
       which === 'usual' ? stored : this.#readHeader(row, instance, Number.POSITIVE_INFINITY);
     return (await correctedBy(correct, read)) ?? stored;
+  }
+
+  /** The header for looking something up: of a settled instance from its text, without reading the instance, where that tells all. */
+  async headerToSearch(
+    instance: NamedInstance & Pick<FoundInstance, 'headBytes' | 'syntaxUid' | 'text'> & AmendedInstance,
+  ): Promise<DataSet> {
+    const place = textOf(instance);
+    const header = place === undefined ? undefined : headerOfText(await this.#headerTexts.one(place));
+    return header ?? this.header(instance);
+  }
+
+  /**
+   * Headers as text, as they leave (header-texts.ts), in order; undefined for each that has none that holds: it is not settled, or something amends its
+   * study. This and `header` are the two ways in which what a header says leaves the archive without its instance.
+   */
+  async *headerTexts(
+    instances: readonly Pick<FoundInstance, 'id' | 'studyUid' | 'text' | 'amended'>[],
+  ): AsyncGenerator<Uint8Array | undefined> {
+    for (let from = 0; from < instances.length; ) {
+      const run: TextPlace[] = [];
+      for (let at = from; at < instances.length; at += 1) {
+        const place = textOf(instances[at]);
+        if (place === undefined || (run[0] !== undefined && !sameRecord(run[0].ref, place.ref))) break;
+        run.push(place);
+      }
+      if (run.length === 0) yield undefined;
+      else yield* this.#headerTexts.each(run);
+      from += Math.max(1, run.length);
+    }
   }
 
   /** The header as it was received. */
@@ -446,8 +480,9 @@ const recentGroupsMax = 1000;
 /** A data set under a known UID is held back up to this size and compared before anything is written. */
 const comparedBytesMax = 4 * 1024 * 1024;
 
-function calledOf({ instanceUid }: NamedInstance): { readonly instanceUid: string } | undefined {
-  return instanceUid === undefined ? undefined : { instanceUid };
+/** Where its text lies, while that is what leaves. */
+function textOf(instance: Pick<FoundInstance, 'text' | 'amended'> | undefined): TextPlace | undefined {
+  return instance?.amended === undefined ? instance?.text : undefined;
 }
 
 function identityOf({ reader }: Coming): InstanceIdentity {

@@ -29,7 +29,7 @@ export type Outgoing<Each extends SentInstance = SentInstance> = {
 
 export type OutgoingParts = {
   /** Where the contents of these lie, by their ids; of those alone that can be read at all. */
-  readonly contents: (ids: readonly string[]) => Promise<ReadonlyMap<string, WholeContent>>;
+  readonly contents: (instances: readonly SentInstance[]) => Promise<ReadonlyMap<string, WholeContent>>;
   readonly stretches: Vault['stretches'];
   readonly output: (instance: SentInstance, takes: readonly string[]) => Promise<InstanceOutput>;
 };
@@ -88,7 +88,7 @@ async function* planBatches<Each extends SentInstance>(
   for (let from = 0; from < instances.length; from += askedMax) {
     const asked = instances.slice(from, from + askedMax);
     const whole = asked.filter((each) => leavesAsStored(each, takes(each)));
-    const contents = await parts.contents(whole.map(({ id }) => id));
+    const contents = await parts.contents(whole);
     for (let at = 0; at < asked.length; ) {
       const neighbours = runOf(asked, at, contents);
       if (neighbours.length === 0) {

@@ -11,6 +11,7 @@ import { clearTables } from '../sql/index.ts';
 import { AmendmentQueries } from './amendment-queries.ts';
 import { applyChanges } from './apply.ts';
 import type { AppliedSequence, CatalogChange } from './changes.ts';
+import { BundleQueries } from './bundle-queries.ts';
 import { DeviceQueries } from './device-queries.ts';
 import { ContentQueries } from './content-queries.ts';
 import { DocumentQueries } from './document-queries.ts';
@@ -38,6 +39,7 @@ export class Catalog {
   readonly site: SiteQueries;
   readonly search: StudySearch;
   readonly instances: InstanceQueries;
+  readonly bundles: BundleQueries;
   readonly quality: QualityQueries;
   readonly devices: DeviceQueries;
   readonly amendments: AmendmentQueries;
@@ -49,12 +51,13 @@ export class Catalog {
     this.#sql = sql;
     this.#settled = new SettledSeries(read);
     this.objects = new ObjectQueries(sql, this.#numbers, this.#settled);
-    this.contents = new ContentQueries(sql);
+    this.contents = new ContentQueries(sql, this.#settled);
     this.listing = new ObjectListing(sql, this.#numbers, this.#settled);
     this.groups = new GroupQueries(sql, this.#numbers);
     this.site = new SiteQueries(sql);
     this.search = new StudySearch(sql, this.#settled);
     this.instances = new InstanceQueries(sql, this.#settled);
+    this.bundles = new BundleQueries(sql, this.#numbers, this.#settled);
     this.quality = new QualityQueries(sql);
     this.devices = new DeviceQueries(sql);
     this.amendments = new AmendmentQueries(sql);
@@ -109,6 +112,7 @@ export class Catalog {
     });
     // What is remembered of the group's family is no longer so.
     this.#numbers.forget();
+    this.#settled.forget();
     return count;
   }
 
@@ -119,5 +123,6 @@ export class Catalog {
       await clearTables(tx, catalogTables);
     });
     this.#numbers.forget();
+    this.#settled.forget();
   }
 }

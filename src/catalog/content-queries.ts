@@ -4,6 +4,7 @@ import { bytesOfId, idOfBytes, type KeyGroup, type RecordId, tenantId, writerId 
 import type { SqlTx } from '../sql/index.ts';
 import { inList, inListMax, inValues, pieces } from '../sql/index.ts';
 import { stateNumbers } from './apply-objects.ts';
+import type { SettledSeries } from './settled-series.ts';
 import { groupIdOf } from './storable.ts';
 
 /** What an object holds. */
@@ -38,12 +39,31 @@ function contentOf(row: SelectedContent): ObjectContent {
 export class ContentQueries {
   readonly #sql: SqlTx;
 
-  constructor(sql: SqlTx) {
+  readonly #settled: SettledSeries;
+
+  constructor(sql: SqlTx, settled: SettledSeries) {
     this.#sql = sql;
+    this.#settled = settled;
   }
 
-  /** Of live objects with rows of their own, by their ids; what has no bytes is not among them. */
-  async ofObjects(ids: readonly string[]): Promise<Map<string, ObjectContent>> {
+  /** Of live objects of instances, by their ids, whether they have rows or are settled; what has no bytes is not among them. */
+  async ofInstances(
+    instances: readonly { readonly id: string; readonly instanceUid: string }[],
+  ): Promise<Map<string, ObjectContent>> {
+    const found = await this.#ofRows(instances.map(({ id }) => id));
+    const left = instances.filter(({ id }) => !found.has(id));
+    if (left.length === 0) return found;
+    const wanted = new Set(left.map(({ id }) => id));
+    const uids = left.map(({ instanceUid }) => instanceUid);
+    for (const { member } of await this.#settled.withUids(this.#sql, uids)) {
+      const { id, ref, firstSequence, sizeBytes, group } = member.object;
+      if (wanted.has(id) && ref !== undefined)
+        found.set(id, { ref, firstSequence: firstSequence ?? ref.sequence, sizeBytes, group });
+    }
+    return found;
+  }
+
+  async #ofRows(ids: readonly string[]): Promise<Map<string, ObjectContent>> {
     const found = new Map<string, ObjectContent>();
     for (const piece of pieces(ids, inListMax)) {
       const rows = await this.#sql.all<SelectedContent>(

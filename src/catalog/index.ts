@@ -59,7 +59,7 @@ export { searchValuesMax } from './search-pieces.ts';
 export type { Beside, Compared, QualityCase, QualityCursor, QualityFilter } from './quality-queries.ts';
 export type { BucketRow, ExportRow, TenantRow, TokenRow, UserRow } from './site-queries.ts';
 export { SiteTable, siteRowsMax } from './site-queries.ts';
-export type { ReadBundle } from './settled-series.ts';
+export type { ReadBundle, SettledBundle } from './settled-series.ts';
 export type {
   FoundInstance,
   FoundPatient,

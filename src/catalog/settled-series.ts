@@ -92,6 +92,12 @@ export class SettledSeries {
     this.#read = read;
   }
 
+  /** What is remembered goes: of a group that was shredded nothing stays. */
+  forget(): void {
+    this.#kept.clear();
+    this.#keptMembers = 0;
+  }
+
   /** Bundles with members that count, a series' bundles in the order in which they became known, one after the other. */
   async *bundles(sql: SqlTx, { where, values }: BundleRange): AsyncGenerator<SettledBundle> {
     const rows = await sql.all<SelectedBundle>(

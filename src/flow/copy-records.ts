@@ -55,12 +55,16 @@ export async function factIsWanted(
   read: () => Promise<FoundRecord>,
   { vault, catalog }: CopyParts,
 ): Promise<boolean> {
+  // Of instances that a bundle tells no entry is wanted, nor a bundle none of whose members count.
+  if (row.kind === recordKind.bundle) return catalog.bundles.counts(row.id);
   if (row.kind !== recordKind.entry && row.kind !== recordKind.site) return isFactKind(row.kind);
   try {
     const fact = decodeFact(await vault.openFact(await read()));
+    const object = fact.type === 'object' ? await catalog.objects.version(fact.id, fact) : undefined;
+    if (object?.bundle !== undefined) return false;
     const counts =
       fact.type === 'object'
-        ? (await catalog.objects.version(fact.id))?.version.record
+        ? object?.version.record
         : fact.type === 'site'
           ? await catalog.site.recordOf(fact.table, fact.key)
           : undefined;

@@ -5,6 +5,8 @@
 
 export { FlowNotes } from './flow-notes.ts';
 export type { Released } from './release-packs.ts';
+export type { Describe, HeaderText } from './move-parts.ts';
+export { textPieceBytes } from './settle-series.ts';
 export type { SettlerParts, Step } from './settler.ts';
 export { Settler } from './settler.ts';
 export type { SweepParts, Swept } from './sweep-released.ts';

@@ -1,39 +1,26 @@
 // One group from ingest packs into the archive stream: content chunk by chunk through the best codec, then its entries anew.
 //
+// Instances of DICOM go series by series, and are told by bundles (settle-series.ts); everything else as follows.
+//
 // Invariants: what is written is what was put: the plain bytes read are compared with the object's SHA-256 before the new entry is appended;
 // an entry keeps its id, name and times and only its reference changes; chunks keep their cuts; the new entries and one event that links old
 // and new references (or several, where they are many) follow the bytes, so a crash between leaves bytes that nobody names and the old entry in force.
 
-import { ArchiveError, bytesEqual, type KeyGroup, type RecordId, recordIdText } from '../base/index.ts';
-import type { Catalog, ContentCursor, ObjectRow } from '../catalog/index.ts';
+import { ArchiveError, bytesEqual, type KeyGroup, type RecordId, recordIdText, utf8Text } from '../base/index.ts';
+import type { ContentCursor, ObjectRow } from '../catalog/index.ts';
 import { releaseBytes } from '../codec/index.ts';
-import {
-  chunkSizeBytesMax,
-  decodeFact,
-  encodeEvent,
-  encodeObjectEntry,
-  type InstanceFacts,
-  recordKind,
-} from '../format/index.ts';
+import { decodeFact, encodeEvent, encodeObjectEntry, type InstanceFacts, recordKind } from '../format/index.ts';
 import { hintInstance } from '../policy/index.ts';
-import type { Content, FactDraft, Pace, Vault } from '../vault/index.ts';
-
-export type MoveParts = { readonly vault: Vault; readonly catalog: Catalog; readonly pace: Pace };
-
-export type Moved = {
-  readonly objects: number;
-  readonly bytes: number;
-  /** Where the content is now, with its digest: to be read back before anything is released. */
-  readonly contents: readonly { readonly ref: RecordId; readonly digest: Uint8Array }[];
-};
+import type { Content, FactDraft, Vault } from '../vault/index.ts';
+import type { Moved, MoveParts } from './move-parts.ts';
+import { PendingWrites } from './pending-writes.ts';
+import { instancesPerBundleMax, type SeriesRow, settleSeries } from './settle-series.ts';
 
 type Pair = { readonly from: RecordId; readonly to: RecordId; readonly digest: Uint8Array };
 
 const pageRows = 500;
 /** Objects moved one behind the other in their order of arrival: more than any study has; a larger group goes in pieces. */
 const rowsAtOnceMax = 20_000;
-/** Objects whose writes wait for the disk together: they share group commits. */
-const writesAtOnceMax = 32;
 /** Some 150 bytes each, and an event is one record of at most 1 MiB. */
 const pairsPerEventMax = 4096;
 /** What the objects of DICOM instances are; others that claim it cost a look and nothing else. */
@@ -46,26 +33,65 @@ export async function moveGroup(group: KeyGroup, parts: MoveParts): Promise<Move
   let bytes = 0;
   for (let more = true; more; ) {
     const rows = await rowsInIngest(group, parts);
-    const moved = await moveRows(group, rows, parts);
-    contents.push(...moved.contents);
+    for (const part of partsOf(rows)) {
+      const moved = await movePart(group, part, parts);
+      contents.push(...moved.contents);
+      bytes += moved.bytes;
+    }
     objects += rows.length;
-    bytes += moved.bytes;
     // What was moved is in no ingest pack any more: so the rest comes first now.
     more = rows.length === rowsAtOnceMax;
   }
   return { objects, bytes, contents };
 }
 
-async function moveRows(
-  group: KeyGroup,
-  rows: readonly ObjectRow[],
-  parts: MoveParts,
-): Promise<{ contents: Moved['contents']; bytes: number }> {
+/** Rows that are moved together: up to a bundle's of one series, by their names; all that are no instances. Both in their order. */
+function partsOf(rows: readonly ObjectRow[]): readonly (readonly ObjectRow[])[] {
+  const bySeries = Map.groupBy(rows, ({ contentType, bucket, key }) => {
+    if (contentType !== instanceContentType) return '';
+    return `${bucket}/${(utf8Text(key) ?? '').split('/').slice(0, 2).join('/')}`;
+  });
+  return [...bySeries].flatMap(([series, each]) => {
+    if (series === '') return [each];
+    const count = Math.ceil(each.length / instancesPerBundleMax);
+    return Array.from({ length: count }, (_, at) =>
+      each.slice(at * instancesPerBundleMax, (at + 1) * instancesPerBundleMax),
+    );
+  });
+}
+
+type MovedPart = Pick<Moved, 'contents' | 'bytes'>;
+
+/** Instances of one series in one bundle, where that can be; all others with entries of their own. */
+async function movePart(group: KeyGroup, rows: readonly ObjectRow[], parts: MoveParts): Promise<MovedPart> {
+  const [told, others]: [SeriesRow[], ObjectRow[]] = [[], []];
+  const refs = new Set<string>();
+  for (const row of rows) {
+    const dicom = await instanceOf(row, parts);
+    const [first] = told;
+    const isOfSeries =
+      first === undefined || (dicom?.study === first.dicom.study && dicom.series === first.dicom.series);
+    const ref = row.ref === undefined ? undefined : recordIdText(row.ref);
+    if (dicom === undefined || row.ref === undefined || ref === undefined || !isOfSeries || refs.has(ref))
+      others.push(row);
+    else told.push({ row, ref: row.ref, dicom });
+    if (ref !== undefined) refs.add(ref);
+  }
+  const settled = told.length === 0 ? undefined : await settleSeries(group, told, parts);
+  const left = settled === undefined ? rows : others;
+  const moved = left.length === 0 ? undefined : await moveRows(group, left, parts);
+  return {
+    contents: [...(settled?.contents ?? []), ...(moved?.contents ?? [])],
+    bytes: (settled?.bytes ?? 0) + (moved?.bytes ?? 0),
+  };
+}
+
+async function moveRows(group: KeyGroup, rows: readonly ObjectRow[], parts: MoveParts): Promise<MovedPart> {
   const contents: Moved['contents'][number][] = [];
   const written = new Map<string, Promise<Content>>();
   let pairs: Pair[] = [];
   let bytes = 0;
-  const pending = new Pending(writesAtOnceMax);
+  const pending = new PendingWrites();
   const link = async (): Promise<void> => {
     // An event names only what is durable, so it waits for all before it.
     await pending.all();
@@ -76,14 +102,13 @@ async function moveRows(
     for (const row of rows) {
       const { ref } = row;
       if (ref === undefined) continue;
-      const dicom = await instanceOf(row, parts);
       const before = written.get(recordIdText(ref));
       if (before !== undefined) {
         const content = await before;
-        await pending.add(parts.vault.say('archive', [entryDraft(row, content, dicom)]));
+        await pending.add(parts.vault.say('archive', [entryDraft(row, content, await instanceOf(row, parts))]), 0);
         continue;
       }
-      const { finished } = await rewrite(row, ref, dicom, parts);
+      const { finished } = await rewrite(row, ref, await instanceOf(row, parts), parts);
       written.set(recordIdText(ref), finished);
       const noted = finished.then((content) => {
         const to = refOf(content);
@@ -91,9 +116,7 @@ async function moveRows(
         contents.push({ ref: to, digest: content.digest });
         bytes += content.sizeBytes;
       });
-      await pending.add(noted);
-      // What lies in one piece on the medium is read in one: only small content is begun before the one before it ends.
-      if (row.sizeBytes > chunkSizeBytesMax) await pending.all();
+      await pending.add(noted, row.sizeBytes);
       if (pairs.length >= pairsPerEventMax) await link();
     }
     await link();
@@ -101,32 +124,6 @@ async function moveRows(
     await pending.settled();
   }
   return { contents, bytes };
-}
-
-/** Writes that are under way; the first that fails fails whoever waits next. */
-class Pending {
-  readonly #limit: number;
-  #writes: Promise<unknown>[] = [];
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  /** Waits for the one begun first while there are too many. */
-  async add(write: Promise<unknown>): Promise<void> {
-    write.catch(() => undefined);
-    this.#writes.push(write);
-    while (this.#writes.length > this.#limit) await this.#writes.shift();
-  }
-
-  async all(): Promise<void> {
-    for (let write = this.#writes.shift(); write !== undefined; write = this.#writes.shift()) await write;
-  }
-
-  /** When none is under way any more, however they ended. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#writes);
-  }
 }
 
 /** The first so many, in the order of arrival, which is the order in which they will be asked for. */

@@ -24,9 +24,11 @@ import type { PackFacts } from '../vault/index.ts';
 import { compactControl } from './compact-control.ts';
 import { type CopyParts, copyRecords, factIsWanted } from './copy-records.ts';
 import { moveGroup } from './move-group.ts';
+import type { MoveParts } from './move-parts.ts';
 import { type Emptied, type Released, type ReleaseParts, releasePacks } from './release-packs.ts';
 
 export type SettlerParts = CopyParts &
+  MoveParts &
   ReleaseParts & {
     readonly quietMs: number;
     /** Plain bytes after which a round ends and its packs are sealed: a full pack. */

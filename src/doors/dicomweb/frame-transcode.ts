@@ -3,12 +3,12 @@
 // Invariants: pixels are worked on by the pixel pool, beside the main thread, one frame ahead of the one that is being sent; a frame that cannot be decoded truly is
 // a refusal (406) and no guess.
 
+import { imageShapeOf } from '../../archive/index.ts';
 import { ArchiveError, isArchiveError } from '../../base/index.ts';
 import { checkShape, type PixelPool } from '../../dicom/index.ts';
 import type { Frame } from './frame-source.ts';
 import { HttpProblem } from './http-problem.ts';
 import type { LittleEndianSource } from './little-endian-source.ts';
-import { imageShapeOf } from './picture-facts.ts';
 
 /** A coded frame that is decoded. */
 export const codedBytesMax = 256 * 1024 * 1024;

@@ -3,7 +3,7 @@
 // Invariants: the first bytes go out when the first headers are read; headers are read a few at a time and come in order; values that are not written in
 // line say where they can be fetched. Where a series' headers come from is one function (`seriesMetadata`), so that another source can take its place.
 
-import type { Archive } from '../../archive/index.ts';
+import { type Archive, bulkPath, withBulkAt } from '../../archive/index.ts';
 import { JsonWriter, transferSyntaxOf } from '../../dicom/index.ts';
 import { answeredUnchanged, weakTagHeaders } from './conditional.ts';
 import { type Exchange, type Instance, urlOf } from './exchange.ts';
@@ -95,10 +95,57 @@ async function* seriesMetadata(
   if (MetadataCache.fits(sizeBytes)) cache.put(series.name, series.stamp, { pieces, sizeBytes, packed: undefined });
 }
 
+/** Headers that a bundle keeps as text are passed on; the others are read, a few at a time. In order, with commas between. */
 async function* headersOf(archive: Archive, instances: readonly Instance[], base: string): AsyncGenerator<Uint8Array> {
+  const pieces = new Pieces();
+  for (let from = 0; from < instances.length; ) {
+    const first = isText(instances[from]);
+    let to = from + 1;
+    while (to < instances.length && isText(instances[to]) === first) to += 1;
+    const run = instances.slice(from, to);
+    for await (const json of first ? textsOf(archive, run, base) : readHeaders(archive, run, base)) {
+      const full = pieces.add(json);
+      if (full !== undefined) yield full;
+    }
+    from = to;
+  }
+  const rest = pieces.take();
+  if (rest !== undefined) yield rest;
+}
+
+const isText = (instance: Instance | undefined): boolean =>
+  instance?.text !== undefined && instance.amended === undefined;
+
+/** Gathers JSON objects into pieces of about `pieceBytes`; the first goes out alone. */
+class Pieces {
+  #held: Uint8Array[] = [];
+  #bytes = 0;
+  #given = 0;
+
+  add(json: readonly Uint8Array[]): Uint8Array | undefined {
+    if (this.#given > 0) this.#held.push(comma);
+    this.#held.push(...json);
+    for (const each of json) this.#bytes += each.byteLength;
+    this.#given += 1;
+    return this.#given === 1 || this.#bytes >= pieceBytes ? this.take() : undefined;
+  }
+
+  take(): Uint8Array | undefined {
+    if (this.#held.length === 0) return undefined;
+    const piece = Buffer.concat(this.#held);
+    this.#held = [];
+    this.#bytes = 0;
+    return piece;
+  }
+}
+
+async function* readHeaders(
+  archive: Archive,
+  instances: readonly Instance[],
+  base: string,
+): AsyncGenerator<readonly Uint8Array[]> {
   const ahead: Promise<Uint8Array>[] = [];
-  let held: Uint8Array[] = [];
-  let [heldBytes, next, given] = [0, 0, 0];
+  let next = 0;
   while (next < instances.length || ahead.length > 0) {
     while (next < instances.length && ahead.length < headersAheadMax) {
       const reading = headerJson(archive, instances[next] as Instance, base);
@@ -107,17 +154,23 @@ async function* headersOf(archive: Archive, instances: readonly Instance[], base
       ahead.push(reading);
       next += 1;
     }
-    const json = await (ahead.shift() as Promise<Uint8Array>);
-    if (given > 0) held.push(comma);
-    held.push(json);
-    heldBytes += json.byteLength + 1;
-    given += 1;
-    if (given > 1 && heldBytes < pieceBytes) continue;
-    yield Buffer.concat(held);
-    held = [];
-    heldBytes = 0;
+    yield [await (ahead.shift() as Promise<Uint8Array>)];
   }
-  if (held.length > 0) yield Buffer.concat(held);
+}
+
+/** The texts of a run, with where long values can be fetched. */
+async function* textsOf(
+  archive: Archive,
+  instances: readonly Instance[],
+  base: string,
+): AsyncGenerator<readonly Uint8Array[]> {
+  let next = 0;
+  for await (const text of archive.instances.headerTexts(instances)) {
+    const instance = instances[next] as Instance;
+    next += 1;
+    if (text === undefined) yield [await headerJson(archive, instance, base)];
+    else yield withPixels(withBulkAt(text, Buffer.from(bulkOf(instance, base))), instance, base);
+  }
 }
 
 const comma = Buffer.from(',');
@@ -128,22 +181,26 @@ const pixelDataTag = '7FE00010';
 /** One header as a JSON object. */
 export async function headerJson(archive: Archive, instance: Instance, base: string): Promise<Uint8Array> {
   const header = await archive.instances.header(instance);
-  const place = { study: instance.studyUid, series: instance.seriesUid, instance: instance.instanceUid };
-  const bulk = `${urlOf(base, place)}/bulkdata/`;
-  const writer = new JsonWriter({ bulkUri: (path) => bulk + pathText(path) });
+  const bulk = bulkOf(instance, base);
+  const writer = new JsonWriter({ bulkUri: (path) => bulk + bulkPath(path) });
   writer.write(header);
-  if (instance.headBytes >= instance.sizeBytes) return writer.take();
-  // The header ends where pixels begin, so they are the last attribute.
-  const json = writer.take();
-  const vr = transferSyntaxOf(instance.syntaxUid).encapsulated ? 'OB' : 'OW';
-  const pixels = `"${pixelDataTag}":{"vr":"${vr}","BulkDataURI":${JSON.stringify(`${bulk}${pixelDataTag}`)}}}`;
-  return Buffer.concat([json.subarray(0, -1), Buffer.from(json.byteLength > 2 ? `,${pixels}` : pixels)]);
+  return Buffer.concat(withPixels([writer.take()], instance, base));
 }
 
-function pathText(path: readonly number[]): string {
-  return path
-    .map((each, index) => (index % 2 === 0 ? each.toString(16).toUpperCase().padStart(8, '0') : String(each)))
-    .join('/');
+function bulkOf(instance: Instance, base: string): string {
+  const place = { study: instance.studyUid, series: instance.seriesUid, instance: instance.instanceUid };
+  return `${urlOf(base, place)}/bulkdata/`;
+}
+
+/** A header's JSON and its pixels: it ends where they begin, so they are the last attribute. */
+function withPixels(json: readonly Uint8Array[], instance: Instance, base: string): readonly Uint8Array[] {
+  const last = json.at(-1);
+  if (instance.headBytes >= instance.sizeBytes || last === undefined) return json;
+  const vr = transferSyntaxOf(instance.syntaxUid).encapsulated ? 'OB' : 'OW';
+  const uri = JSON.stringify(`${bulkOf(instance, base)}${pixelDataTag}`);
+  const pixels = `"${pixelDataTag}":{"vr":"${vr}","BulkDataURI":${uri}}}`;
+  const isEmpty = json.length === 1 && last.byteLength <= 2;
+  return [...json.slice(0, -1), last.subarray(0, -1), Buffer.from(isEmpty ? pixels : `,${pixels}`)];
 }
 
 async function* inArray(parts: readonly AsyncIterable<Uint8Array>[]): AsyncGenerator<Uint8Array> {

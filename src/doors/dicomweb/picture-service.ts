@@ -4,6 +4,7 @@
 // among many instances passed over; at most one coded frame a picture is held. A thumbnail of a series or a study is of what is in the middle of it.
 // Left out on purpose: presentation states and annotations.
 
+import { imageShapeOf, shownFactsOf } from '../../archive/index.ts';
 import { ArchiveError, type Random } from '../../base/index.ts';
 import { checkShape, type Picture, type PixelPool, transferSyntaxOf } from '../../dicom/index.ts';
 import { answeredUnchanged, sendBytes, weakTagHeaders } from './conditional.ts';
@@ -15,7 +16,6 @@ import { codedBytesOf } from './frame-transcode.ts';
 import { HttpProblem } from './http-problem.ts';
 import { littleEndianSource } from './little-endian-source.ts';
 import { MultipartWriter } from './multipart-writer.ts';
-import { imageShapeOf, shownFactsOf } from './picture-facts.ts';
 import { type PictureForm, pictureFormFor, videoTypeFor } from './picture-forms.ts';
 import { annotationWarning, type HowShown, howShown, qualityOf } from './picture-params.ts';
 import type { Place } from './routes.ts';

@@ -116,7 +116,7 @@ class SampleHeaders {
       const query: Query = { tenant, level: 'instance', keys: conditions, wanted: [], fuzzy: false, limit: 1 };
       let header: Answer['header'];
       for await (const { instance } of archive.studies.answers(query))
-        if (instance !== undefined) header = await archive.instances.header(instance);
+        if (instance !== undefined) header = await archive.instances.headerToSearch(instance);
       yield { ...answer, header };
     }
   }

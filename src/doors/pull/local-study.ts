@@ -67,7 +67,7 @@ export function equals<Field extends string>(
 /** SHA-256 of the data set as it was received. */
 export async function digestOf(
   archive: Archive,
-  instance: { readonly id: string; readonly instanceUid?: string },
+  instance: { readonly id: string; readonly instanceUid: string },
 ): Promise<string | undefined> {
   try {
     const { digest } = await archive.instances.object(instance);

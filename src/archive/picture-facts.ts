@@ -10,7 +10,7 @@ import {
   lookupTableOf,
   type RenderOptions,
   tags,
-} from '../../dicom/index.ts';
+} from '../dicom/index.ts';
 
 const own = {
   ModalityLUTSequence: 0x0028_3000,
