@@ -292,6 +292,38 @@ test('where every rule says once, what was sent stays as it was sent, only what 
   assert.equal((await sendAll()).length, 2, 'with a rule that says otherwise all of it goes');
 });
 
+test('a study that is corrected after it was sent is sent again, unless every rule says once', async () => {
+  const house = await new House().start();
+  const { forwarding, amendments } = house.archive;
+  await forwarding.setRule(rule);
+  await house.store({ number: 1 });
+  const [forward] = await house.queue();
+  assert.ok(forward !== undefined);
+  const plan = await forwarding.plan(forward);
+  await forwarding.sent(plan, new Set(plan.missing.map((each) => each.id)));
+  const amending = { tenant: defaultTenant, by: 'somebody', why: 'a test' };
+  const correct = (sex: string): Promise<unknown> =>
+    amendments.correctStudy({ ...amending, study, attributes: { PatientSex: sex } });
+  await forwarding.setRule({ ...rule, once: true });
+  await correct('F');
+  assert.deepEqual(await house.queue(), []);
+  const [older] = await Array.fromAsync(forwarding.standings());
+  assert.deepEqual([older?.state, older?.added, older?.changed], ['older', 0, true]);
+
+  await forwarding.setRule(rule);
+  await correct('O');
+  const [again] = await house.queue();
+  assert.ok(again !== undefined, 'it waits');
+  const next = await forwarding.plan(again);
+  assert.equal(next.missing.length, 1, 'all of it goes');
+  await forwarding.sent(next, new Set(next.missing.map((each) => each.id)));
+  const [now] = await Array.fromAsync(forwarding.standings());
+  assert.deepEqual([now?.state, now?.holding.version], ['current', 2]);
+  const { id } = (await amendments.historyOfStudy(defaultTenant, study)).at(-1)?.said ?? {};
+  await amendments.withdraw({ ...amending, id: id ?? '' });
+  assert.equal((await house.queue()).length, 1, 'taking a correction back is a change, too');
+});
+
 test('what somebody asks for waits like what rules take, once, and not when it is held', async () => {
   const house = await new House().start();
   const { forwarding } = house.archive;

@@ -37,7 +37,7 @@ export const commonPullFlags: Readonly<Record<string, FlagSpec>> = {
   corrections: {
     type: 'string',
     value: 'FILE',
-    says: 'corrected demographics (CSV): checked and kept, not applied yet',
+    says: 'corrected demographics (CSV), which become amendments when all is here',
   },
   new: { type: 'boolean', says: 'begin anew, even if an earlier pull of these words is not done' },
 };

@@ -269,6 +269,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
       clock,
       random,
       readHeader: (instance) => instances.storedHeader(instance),
+      onAmended: (tenant, patient) => forwarding.amended(tenant, patient),
     }),
     devices,
     accounts,

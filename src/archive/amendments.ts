@@ -82,6 +82,8 @@ type Parts = {
   readonly random: Random;
   /** As stored, without amendments. */
   readonly readHeader: (instance: FoundInstance) => Promise<DataSet>;
+  /** Told of each amendment when it is in force, with whose studies it changed. */
+  readonly onAmended: (tenant: TenantId, patient: PatientName) => Promise<void>;
 };
 
 export class Amendments {
@@ -235,9 +237,24 @@ export class Amendments {
       const subject = said.type === 'merged' ? said.from : said.type === 'moved' ? said.to : (said.patient ?? nobody);
       const known = subject === nobody ? undefined : await this.#known(tenant, subject);
       const withdrawal = await this.#say(options, row.group, { type: 'withdrawn', amendment: id });
-      const patient = said.type === 'merged' ? said.from : (known?.root ?? nobody);
+      const patient =
+        said.type === 'merged'
+          ? said.from
+          : said.study === undefined
+            ? (known?.root ?? nobody)
+            : await this.#patientOf(tenant, said.study);
       return { id: withdrawal, patient, studies: known?.studies ?? 1, changes: [] };
     });
+  }
+
+  /** Whose a study is now; nobody's when it is not shown any more. */
+  async #patientOf(tenant: TenantId, study: string): Promise<PatientName> {
+    try {
+      return (await this.#study(tenant, study)).patient;
+    } catch (error) {
+      if (error instanceof ArchiveError && error.code === 'NOT_FOUND') return nobody;
+      throw error;
+    }
   }
 
   /** Everything that was said of a study and of its patient, the oldest first. NOT_FOUND. */
@@ -281,8 +298,10 @@ export class Amendments {
         throw new ArchiveError('ARGUMENT_INVALID', `an amendment says ${name}, in up to ${reasonCharsMax} characters`);
   }
 
-  #inTurn<T>(tenant: TenantId, work: () => Promise<T>): Promise<T> {
-    return this.#turns.inTurn(String(tenant), work);
+  async #inTurn(tenant: TenantId, work: () => Promise<Amended>): Promise<Amended> {
+    const amended = await this.#turns.inTurn(String(tenant), work);
+    if (amended.id !== undefined) await this.#parts.onAmended(tenant, amended.patient);
+    return amended;
   }
 
   async #known(tenant: TenantId, patient: PatientName): Promise<KnownPatient> {

@@ -380,22 +380,42 @@ export class Forwarding {
     return { holding, state: added > 0 || changed ? 'older' : 'current', added, changed };
   }
 
+  /** Has studies of a patient that was amended sent again to who holds them otherwise, where a rule does not say once. Durable when it resolves. */
+  async amended(tenant: TenantId, patient: { readonly patientId: string; readonly issuer: string }): Promise<void> {
+    const rules = (await this.rules()).filter((rule) => rule.enabled && !rule.once);
+    const targets = new Map(rules.map(({ to, what, quietSeconds }) => [`${what}/${to}`, { to, what, quietSeconds }]));
+    if (targets.size === 0) return;
+    const conditions = [equals('patientId', patient.patientId), equals('issuer', patient.issuer)];
+    for (let after: Parameters<Catalog['search']['studies']>[1]['after']; ; ) {
+      const page = await this.#catalog.search.studies({ tenant, conditions }, { after, limit: 1000 });
+      for (const { studyUid: study } of page.rows)
+        for (const { to, what, quietSeconds } of targets.values())
+          await this.#sendIfOlder({ to, what, tenant, study }, quietSeconds * 1000);
+      if (page.next === undefined) break;
+      after = page.next;
+    }
+    this.#wake();
+  }
+
+  async #sendIfOlder(name: ForwardName, waitMs: number): Promise<boolean> {
+    const key = forwardKey(name);
+    return this.#turns.inTurn(key, async () => {
+      const holding = await this.#ledgerTable.get(key);
+      if (holding === undefined || (await this.#standingOf(holding)).state === 'current') return false;
+      const row = await this.#queueTable.get(key);
+      if (row !== undefined && !row.givenUp) return true;
+      const nowMs = Math.floor(this.#clock.nowMs());
+      const fresh = { queuedMs: nowMs, tries: 0, nextMs: nowMs + waitMs, givenUp: false, lastError: undefined };
+      await this.#write({ ...fresh, ...name, series: holding.series });
+      return true;
+    });
+  }
+
   /** Has every study of which a destination, or any, holds an older version sent again; how many. */
   async sendOlder(to?: string): Promise<number> {
     let count = 0;
-    for await (const { holding, state } of this.standings(to)) {
-      if (state === 'current') continue;
-      const key = forwardKey(holding);
-      await this.#turns.inTurn(key, async () => {
-        const row = await this.#queueTable.get(key);
-        if (row !== undefined && !row.givenUp) return;
-        const { what, tenant, study, series } = holding;
-        const nowMs = Math.floor(this.#clock.nowMs());
-        const fresh = { queuedMs: nowMs, tries: 0, nextMs: nowMs, givenUp: false, lastError: undefined };
-        await this.#write({ ...fresh, to: holding.to, what, tenant, study, series });
-      });
-      count += 1;
-    }
+    for await (const { to: title, what, tenant, study } of this.ledger(to))
+      if (await this.#sendIfOlder({ to: title, what, tenant, study }, 0)) count += 1;
     this.#wake();
     return count;
   }
@@ -452,7 +472,7 @@ function digestOf(instances: readonly FoundInstance[]): string {
 }
 
 function contentOf(instances: readonly FoundInstance[]): string {
-  return linesDigest(instances.map((each) => `${each.instanceUid} ${each.id}`));
+  return linesDigest(instances.map((each) => `${each.instanceUid} ${each.id} ${each.amended ?? ''}`));
 }
 
 function linesDigest(lines: readonly string[]): string {

@@ -143,6 +143,7 @@ export const guardRows: AllRows = {
     ask: { action: 'study.send', about: ({ tenant, study, to }) => ({ tenant, study, subject: to }) },
     standings: 'forward.read',
     sendOlder: 'forward.change',
+    amended: 'forward.work',
     drop: { action: 'forward.change', about: (to) => ({ subject: to }) },
   },
   prefetch: {

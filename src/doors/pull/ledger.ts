@@ -24,8 +24,22 @@ export type InstanceLine = {
   readonly why?: string | undefined;
 };
 
+/** What became of a row of the corrections: the last one of a line counts. */
+export type CorrectionLine = {
+  readonly kind: 'correction';
+  readonly line: number;
+  readonly study?: string | undefined;
+  /** What it would change. */
+  readonly fields: readonly string[];
+  readonly state: 'applied' | 'already so' | 'not here' | 'ambiguous' | 'refused';
+  /** Ids of the events. */
+  readonly amendments?: readonly string[] | undefined;
+  readonly why?: string | undefined;
+};
+
 export type LedgerLine =
   | InstanceLine
+  | CorrectionLine
   | {
       readonly kind: 'study';
       readonly study: string;

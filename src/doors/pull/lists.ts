@@ -2,7 +2,7 @@
 //
 // Invariants: every row is checked before the pull begins, and what is wrong is told by its line's number alone; rows are kept whole in the archive, where
 // they are encrypted; of a row the report tells its line, its study's UID and the names of its columns.
-// Left out on purpose: applying corrections. This archive records no correction yet, and the report says so.
+// Left out on purpose: applying corrections (apply-corrections.ts).
 
 import { ArchiveError } from '../../base/index.ts';
 import { isUid } from '../../dicom/index.ts';
@@ -14,8 +14,15 @@ export type Correction = {
   readonly study: string | undefined;
   readonly accession: string | undefined;
   readonly patientId: string | undefined;
+  /** Of the patient id. */
+  readonly issuer: string | undefined;
   /** What it would change. */
   readonly fields: readonly string[];
+  /** Whose it is in truth; undefined: as it is. */
+  readonly correctedId: string | undefined;
+  readonly correctedIssuer: string | undefined;
+  /** Other corrected attributes, by keyword. */
+  readonly values: Readonly<Record<string, string>>;
 };
 
 export type RisRow = {
@@ -30,11 +37,13 @@ const columns = {
   study: ['studyinstanceuid', 'studyuid', 'study'],
   accession: ['accessionnumber', 'accession', 'accessionno'],
   patientId: ['patientid', 'pid'],
+  issuer: ['issuerofpatientid', 'issuer', 'patientidissuer'],
   instances: ['instances', 'numberofstudyrelatedinstances', 'images', 'count'],
 } as const;
 
 const corrected = {
   PatientID: ['correctedpatientid', 'newpatientid'],
+  IssuerOfPatientID: ['correctedissuer', 'correctedissuerofpatientid', 'newissuer'],
   PatientName: ['correctedpatientname', 'newpatientname', 'patientname', 'name'],
   PatientBirthDate: [
     'correctedbirthdate',
@@ -44,7 +53,12 @@ const corrected = {
     'birthdate',
   ],
   PatientSex: ['correctedsex', 'correctedpatientsex', 'newsex', 'patientsex', 'sex'],
+  AccessionNumber: ['correctedaccessionnumber', 'correctedaccession', 'newaccessionnumber'],
+  StudyDescription: ['correctedstudydescription', 'newstudydescription'],
+  ReferringPhysicianName: ['correctedreferringphysicianname', 'newreferringphysicianname'],
 } as const;
+/** They are of a study alone. */
+const ofStudy: ReadonlySet<string> = new Set(['AccessionNumber', 'StudyDescription', 'ReferringPhysicianName']);
 
 /** ARGUMENT_INVALID. */
 export function readCorrections(text: string): Correction[] {
@@ -57,19 +71,34 @@ export function readCorrections(text: string): Correction[] {
   needColumn(
     rows,
     Object.values(corrected).flat(),
-    'CorrectedPatientID, CorrectedPatientName, CorrectedBirthDate or CorrectedSex',
+    'CorrectedPatientID, CorrectedPatientName, CorrectedBirthDate, CorrectedSex or another corrected one',
   );
   return rows.map((row) => {
     const values = Object.entries(corrected).flatMap(([name, names]) => {
       const value = valueOf(row, names);
-      return value === undefined ? [] : [{ name, value }];
+      return value === undefined ? [] : [{ name, value: name === 'PatientBirthDate' ? plainDay(value) : value }];
     });
     for (const { name, value } of values) checkValue(row, name, value);
     const names = namesOf(row);
     const patientId = valueOf(row, columns.patientId);
     if (names.study === undefined && names.accession === undefined && patientId === undefined)
       throw wrong(row, 'names no study, accession number or patient');
-    return { ...names, patientId, fields: values.map(({ name }) => name) };
+    if (names.study === undefined && names.accession === undefined && values.some(({ name }) => ofStudy.has(name)))
+      throw wrong(row, 'corrects a study and names none');
+    const { PatientID, IssuerOfPatientID, ...others } = Object.fromEntries(
+      values.map(({ name, value }): [string, string | undefined] => [name, value]),
+    );
+    return {
+      ...names,
+      patientId,
+      issuer: valueOf(row, columns.issuer),
+      fields: values.map(({ name }) => name),
+      correctedId: PatientID,
+      correctedIssuer: IssuerOfPatientID,
+      values: Object.fromEntries(
+        Object.entries(others).filter((each): each is [string, string] => each[1] !== undefined),
+      ),
+    };
   });
 }
 
@@ -93,11 +122,14 @@ function namesOf(row: CsvRow): { line: number; study: string | undefined; access
   return { line: row.number, study, accession: valueOf(row, columns.accession) };
 }
 
+function plainDay(text: string): string {
+  return text.replaceAll(/[-./]/g, '');
+}
+
 function checkValue(row: CsvRow, name: string, value: string): void {
-  if (name === 'PatientBirthDate' && !isDay(value.replaceAll(/[-./]/g, '')))
-    throw wrong(row, 'has a birth date that is none (YYYYMMDD)');
+  if (name === 'PatientBirthDate' && !isDay(value)) throw wrong(row, 'has a birth date that is none (YYYYMMDD)');
   if (name === 'PatientSex' && !/^[MFO]$/.test(value)) throw wrong(row, 'has a sex other than M, F and O');
-  if (name === 'PatientID' && (value.length > 64 || value.includes('\\')))
+  if ((name === 'PatientID' || name === 'IssuerOfPatientID') && (value.length > 64 || value.includes('\\')))
     throw wrong(row, 'has a patient id that DICOM cannot say');
   if (name === 'PatientName' && (value.length > 324 || value.includes('\\')))
     throw wrong(row, 'has a name that DICOM cannot say');

@@ -6,6 +6,7 @@
 
 import { ArchiveError, defaultTenant } from '../../base/index.ts';
 import { DicomError, isOtherThanStorage, Part10Reader, tags } from '../../dicom/index.ts';
+import { correctAfter } from './apply-corrections.ts';
 import type { PullJob, Tally } from './job.ts';
 import { Ledger, type LedgerLine } from './ledger.ts';
 import { Pace } from './pace.ts';
@@ -70,7 +71,11 @@ export async function runFolderPull(start: PullJob, tree: FileTree, parts: RunPa
       const counted = { parts: await ledger.flush(), tally: { ...tally } };
       await write({ cursor: step.at(-1)?.path ?? job.cursor, ...counted });
     }
-    await write({ state: isStopped ? 'stopped' : 'done' });
+    if (!isStopped) {
+      await correctAfter(job, { ...place, signal }, (line) => ledger.add([line]));
+      await write({ parts: await ledger.flush() });
+    }
+    await write({ state: isStopped || signal.aborted ? 'stopped' : 'done' });
   } catch (error) {
     const why = error instanceof ArchiveError ? error.code : 'INTERNAL';
     await write({ state: 'stopped', why }).catch(() => undefined);

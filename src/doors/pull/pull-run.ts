@@ -8,6 +8,7 @@
 import type { ApplicationEntity, Archive } from '../../archive/index.ts';
 import { ArchiveError, type Clock, defaultTenant, type TenantId } from '../../base/index.ts';
 import type { TlsClientOptions } from '../../dicom/index.ts';
+import { correctAfter } from './apply-corrections.ts';
 import { askWhole } from './ask-whole.ts';
 import { dayBefore, firstDay, walkDays } from './days.ts';
 import type { JobStore, PullJob, Tally } from './job.ts';
@@ -124,6 +125,7 @@ class PullRun {
     let failure: unknown;
     try {
       await this.#walk();
+      if (this.#job.cursor === 'end' && !this.#isStopped) await this.#correct();
     } catch (error) {
       failure = error;
     }
@@ -132,8 +134,8 @@ class PullRun {
     // Stopped on purpose: what broke off because of it is no failure.
     if (this.#isStopped) failure = undefined;
     const why = failure instanceof ArchiveError ? failure.code : failure === undefined ? undefined : 'INTERNAL';
-    const state = this.#job.cursor === 'end' ? 'done' : 'stopped';
-    await this.#write({ state, why }).catch((error: unknown) => {
+    const isDone = this.#job.cursor === 'end' && failure === undefined && !this.#isStopped;
+    await this.#write({ state: isDone ? 'done' : 'stopped', why }).catch((error: unknown) => {
       failure ??= error;
     });
     if (failure !== undefined) throw failure;
@@ -215,6 +217,14 @@ class PullRun {
     const failed = ended.find((each) => each.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
     return this.#isStopped ? undefined : studies.length;
+  }
+
+  /** Rows of the list that was given, when all that it may name is here. */
+  async #correct(): Promise<void> {
+    const { archive } = this.#parts;
+    const place = { archive, tenant: this.#source.tenant, job: this.#job.id, signal: this.#signal };
+    await correctAfter(this.#job, place, (line) => this.#note([line]));
+    await this.#write({ cursor: 'end' });
   }
 
   async #study(worker: number, study: SourceStudy): Promise<void> {

@@ -2,15 +2,16 @@
 //
 // Invariants: every instance of the ledger is looked for in the archive while the report is made, so "arrived" means that it is here now; a digest of a data
 // set is ours, made when it was received, and said to be; UIDs and numbers alone stand in it, no name of a patient, no patient id, no path; the list of
-// instances is a file of its own whose SHA-256 the signed part holds. It is complete only when nothing is missing, refused, different or in doubt.
+// instances is a file of its own whose SHA-256 the signed part holds. It is complete only when nothing is missing, refused, different or in doubt; of corrections it
+// tells what became of each row, and they make nothing more or less complete.
 // Left out on purpose: the key (`sign` is given), and where files are written.
 
 import type { Archive } from '../../archive/index.ts';
 import { defaultTenant, hexOf, Sha256, sha256, type TenantId, utf8Bytes } from '../../base/index.ts';
 import type { PullJob } from './job.ts';
-import type { JsonObject, JsonValue } from './json.ts';
-import { type InstanceLine, type LedgerLine, ledgerLines, readPart } from './ledger.ts';
-import { readCorrections, readRisList } from './lists.ts';
+import type { JsonObject } from './json.ts';
+import { type CorrectionLine, type InstanceLine, type LedgerLine, ledgerLines, readPart } from './ledger.ts';
+import { type Correction, readCorrections, readRisList } from './lists.ts';
 import { digestOf, equals, type LocalInstance, localInstances, localStudy } from './local-study.ts';
 
 /** Exceptions of one kind that the signed part names; all are in the list of instances. */
@@ -67,6 +68,8 @@ class ReportMaker {
   readonly #passedOver = new Exceptions<JsonObject>();
   readonly #doubts = new Exceptions<JsonObject>();
   readonly #unequal = new Exceptions<JsonObject>();
+  /** By the line of the list. */
+  readonly #corrections = new Map<number, CorrectionLine>();
   #named: string[] = [];
   #near: { readonly study: string; readonly here: ReadonlyMap<string, LocalInstance> } | undefined;
 
@@ -84,7 +87,9 @@ class ReportMaker {
     await this.#lookForNamed();
     const ris = job.ris === undefined ? undefined : await this.#ris(await readPart(place, 'ris.csv'));
     const corrections =
-      job.corrections === undefined ? undefined : correctionsJson(await readPart(place, 'corrections.csv'));
+      job.corrections === undefined
+        ? undefined
+        : correctionsJson(readCorrections(await readPart(place, 'corrections.csv')), this.#corrections);
     const exceptions = [this.#missing, this.#refused, this.#different, this.#doubts, this.#unequal];
     const isComplete =
       job.state === 'done' &&
@@ -146,6 +151,9 @@ class ReportMaker {
         if (counted !== undefined && counted !== listed) this.#unequal.add({ study, counted, listed });
         return;
       }
+      case 'correction':
+        this.#corrections.set(line.line, line);
+        return;
       case 'doubt':
         this.#doubts.add({ of: line.of, why: line.why });
         return;
@@ -243,21 +251,29 @@ function stateNow(
   return line.series === '' || local.series === line.series ? 'arrived' : 'different';
 }
 
-function correctionsJson(text: string): JsonObject {
-  const rows = readCorrections(text);
+function correctionsJson(rows: readonly Correction[], told: ReadonlyMap<number, CorrectionLine>): JsonObject {
+  const counts = { applied: 0, 'already so': 0, 'not here': 0, ambiguous: 0, refused: 0, 'not tried': 0 };
+  const named = new Exceptions<JsonObject>();
+  for (const { line, study, fields } of rows) {
+    const known = told.get(line);
+    const state = known?.state ?? 'not tried';
+    counts[state] += 1;
+    named.add({
+      line,
+      state,
+      ...(study === undefined ? {} : { study }),
+      fields,
+      ...(known?.amendments === undefined ? {} : { amendments: known.amendments }),
+      ...(known?.why === undefined ? {} : { why: known.why }),
+    });
+  }
+  const notApplied = rows.length - counts.applied - counts['already so'];
   return {
     rows: rows.length,
-    applied: 0,
-    notApplied: rows.length,
-    why: 'this archive records no corrections yet; the rows are kept with the job and nothing was changed',
-    named: rows.slice(0, namedMax).map(
-      ({ line, study, fields }): JsonValue => ({
-        line,
-        state: 'not applied',
-        ...(study === undefined ? {} : { study }),
-        fields,
-      }),
-    ),
+    ...counts,
+    notApplied,
+    named: named.named,
+    allAreNamed: named.json['allAreNamed'] === true,
   };
 }
 

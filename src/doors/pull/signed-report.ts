@@ -106,7 +106,20 @@ export function reportText({ report, key }: SignedReport): string[] {
   }
   const corrections = objectOf(report['corrections']);
   if (report['corrections'] !== undefined)
-    lines.push('', `corrections: ${textOf(corrections['rows'])} rows, NOT APPLIED: ${textOf(corrections['why'])}`);
+    lines.push(
+      '',
+      `corrections: ${textOf(corrections['rows'])} rows, ${[
+        'applied',
+        'already so',
+        'not here',
+        'ambiguous',
+        'refused',
+        'not tried',
+      ]
+        .filter((name) => corrections[name] !== 0)
+        .map((name) => `${textOf(corrections[name])} ${name}`)
+        .join(', ')}`,
+    );
   lines.push('', `signed with Ed25519, key ${keyFingerprint(key)}`);
   return lines;
 }
