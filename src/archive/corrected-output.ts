@@ -15,6 +15,8 @@ export type ReadHeader = {
   readonly header: DataSet;
   /** Where it ends in the data set. */
   readonly endOffset: number;
+  /** Whether VRs stand in it, whatever the syntax says: what follows it goes on in the same way. */
+  readonly explicit: boolean;
 };
 
 /** The header of a data set whose bytes are read by their places in its own encoding. `all`: with values however large. */
@@ -34,7 +36,9 @@ export async function readHeader(
     if (reader.state !== 'reading') break;
   }
   const header = reader.finish();
-  return { header, endOffset: reader.offset };
+  const odd = reader.oddities.find(({ offset }) => offset === 0)?.kind;
+  const explicit = odd === 'explicit-in-implicit' || (syntax.explicit && odd !== 'implicit-in-explicit');
+  return { header, endOffset: reader.offset, explicit };
 }
 
 /** Corrects a header that is read by `readHeader` or as it was. undefined: nothing changes. */
@@ -63,15 +67,16 @@ export async function correctedOutput(
   correct: Correct,
 ): Promise<CorrectedOutput | undefined> {
   let endOffset = 0;
+  let explicit = syntax.explicit;
   const header = await correctedBy(correct, async (which) => {
     const found = await readHeader(syntax, plainBytes, read, which);
-    endOffset = found.endOffset;
+    ({ endOffset, explicit } = found);
     return found.header;
   });
   if (header === undefined) return undefined;
   const readBulk = ({ offset, sizeBytes }: { readonly offset: number; readonly sizeBytes: number }) =>
     read(offset, offset + sizeBytes);
-  const plain = { ...syntax, deflated: false };
+  const plain = { ...syntax, explicit, deflated: false };
   if (syntax.deflated) {
     const reader = new DataSetReader({ syntax: plain });
     for await (const piece of read(0, plainBytes)) reader.push(piece);
