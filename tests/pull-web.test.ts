@@ -68,6 +68,9 @@ test('everything comes out over DICOMweb byte for byte, a second pull fetches no
   await stele.done('put', stele.file('x', 'x'));
   const credential = stele.file('password', 'a password of the test\n');
   const words = ['pull', 'web', source.root, '--user', 'admin', '--credential', credential, '--json'];
+  const plan = await stele.done(...words, '--plan');
+  assert.match(plan.out, /"studies":6,"instances":18,"inDoubt":false,"isAll":true/);
+  assert.equal((await stele.done('pull', 'status', '--json')).out, '', 'a plan begins no pull');
   const first = await stele.done(...words);
   assert.deepEqual(
     [tallyOf(first.out)['studies'], tallyOf(first.out)['stored'], tallyOf(first.out)['missing']],

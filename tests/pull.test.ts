@@ -163,6 +163,15 @@ test('a range and a modality limit what is asked for', async () => {
   await stele.done('ae', 'set', 'OLD', `127.0.0.1:${source.door.port}`);
   const range = await stele.done('pull', 'OLD', '--from', '20240101', '--to', '20240131', '--json');
   assert.equal(tallyOf(range.out)['studies'], 3);
+  const plan = await stele.done('pull', 'OLD', '--plan');
+  assert.deepEqual(plan.out.trim().split('\n'), [
+    'later     1 studies, 2 instances',
+    '20240131  2 studies, 8 instances',
+    '20240102  1 studies, 2 instances',
+    '19991231  1 studies, 2 instances',
+    'undated   1 studies, 2 instances',
+    'in all    6 studies, 16 instances',
+  ]);
   const modality = await stele.done('pull', 'OLD', '--modality', 'MR', '--json');
   assert.deepEqual([tallyOf(modality.out)['studies'], tallyOf(modality.out)['here']], [1, 6]);
   const jobs = (await stele.done('pull', 'status', '--json')).out.trim().split('\n');

@@ -7,6 +7,7 @@ import path from 'node:path';
 import type { Archive } from '../archive/index.ts';
 import { ArchiveError, type defaultTenant, hexOf, sha256, systemRandom, utf8Bytes } from '../base/index.ts';
 import {
+  type DayCount,
   dayOfMs,
   emptyTally,
   isDay,
@@ -46,6 +47,7 @@ export const askedFlags: Readonly<Record<string, FlagSpec>> = {
   from: { type: 'string', value: 'YYYYMMDD', says: 'studies of this day and later' },
   to: { type: 'string', value: 'YYYYMMDD', says: 'studies of this day and earlier' },
   modality: { type: 'string', value: 'CODE', says: 'studies with this modality' },
+  plan: { type: 'boolean', says: 'only ask how many studies there are, day by day; nothing is fetched' },
   associations: { type: 'string', value: 'N', says: `associations or connections at a time (default ${linesDefault})` },
 };
 
@@ -82,7 +84,60 @@ export function readLists(run: CommandRun): Lists {
   return { corrections: read('corrections', readCorrections), ris: read('ris', readRisList) };
 }
 
-type Wanted = Pick<PullJob, 'source' | 'from' | 'to' | 'modality'> & { readonly tenant: typeof defaultTenant };
+type Words = Pick<PullJob, 'source' | 'from' | 'to' | 'modality'>;
+type Wanted = Words & { readonly tenant: typeof defaultTenant };
+
+/** A pull that has not begun. */
+function freshJob({ source, from, to, modality }: Words, nowMs: number): PullJob {
+  return {
+    source,
+    from,
+    to,
+    modality,
+    id: `${dayOfMs(nowMs)}-${hexOf(systemRandom.bytes(3))}`,
+    lastDay: to ?? dayOfMs(nowMs),
+    startedMs: nowMs,
+    changedMs: nowMs,
+    state: 'stopped',
+    why: undefined,
+    cursor: source.kind === 'folder' ? '' : 'later',
+    parts: 0,
+    tally: emptyTally,
+    limits: [],
+    corrections: undefined,
+    ris: undefined,
+  };
+}
+
+/** Says day by day what a source says that it has. `count` asks it. */
+export async function sayPlan(
+  run: CommandRun,
+  running: Running,
+  words: Words,
+  count: (job: PullJob, parts: RunParts) => Promise<PullJob>,
+): Promise<number> {
+  const { terminal, json } = run;
+  const total = { studies: 0, instances: 0, inDoubt: false };
+  const parts: RunParts = {
+    ...partsOf(run, running, 1),
+    onProgress: () => undefined,
+    onCount: (day) => {
+      total.studies += day.studies;
+      total.instances += day.instances;
+      total.inDoubt ||= day.inDoubt;
+      terminal.out(json ? JSON.stringify(day) : countText(day.of, day));
+    },
+  };
+  const job = await count(freshJob(words, Math.floor(running.clock.nowMs())), parts);
+  const isAll = job.cursor === 'end';
+  if (json) terminal.out(JSON.stringify({ ...total, isAll }));
+  else terminal.out(countText(isAll ? 'in all' : 'so far', total));
+  return isAll && !total.inDoubt ? 0 : 1;
+}
+
+function countText(of: string, { studies, instances, inDoubt }: Omit<DayCount, 'of'>): string {
+  return `${of.padEnd(10)}${studies} studies, ${instances} instances${inDoubt ? ', or more: the source cuts its answers' : ''}`;
+}
 
 /** The pull of the same words that is not done, or a new one; with the lists that were given now. */
 export async function takeJob(run: CommandRun, running: Running, lists: Lists, wanted: Wanted): Promise<PullJob> {
@@ -91,22 +146,7 @@ export async function takeJob(run: CommandRun, running: Running, lists: Lists, w
   const before = run.flags['new'] === true ? undefined : jobToResume(await store.list(), wanted);
   const nowMs = Math.floor(running.clock.nowMs());
   const { tenant, ...words } = wanted;
-  const lastDay = wanted.to ?? dayOfMs(nowMs);
-  const fresh: PullJob = {
-    ...words,
-    id: `${dayOfMs(nowMs)}-${hexOf(systemRandom.bytes(3))}`,
-    lastDay,
-    startedMs: nowMs,
-    changedMs: nowMs,
-    state: 'stopped',
-    why: undefined,
-    cursor: wanted.source.kind === 'folder' ? '' : 'later',
-    parts: 0,
-    tally: emptyTally,
-    limits: [],
-    corrections: undefined,
-    ris: undefined,
-  };
+  const fresh = freshJob(words, nowMs);
   const job = before === undefined ? fresh : { ...before, source: wanted.source };
   const kept: PullJob = { ...job, ...(await keepLists(archive, lists, { tenant, job: job.id })) };
   await store.askToStop(job.id, false);

@@ -14,6 +14,7 @@ import {
   placeText,
   readAsked,
   readLists,
+  sayPlan,
   takeJob,
   tallyText,
   tell,
@@ -62,6 +63,11 @@ async function pullEntity(run: CommandRun): Promise<number> {
       hint: 'see: stele ae list; use: stele ae set TITLE HOST:PORT',
     });
   const known = { ...entity, host: entity.host, port: entity.port };
+  const peer = { entity: known, title: settings.aet, tlsClient: readDicomTls(settings).client };
+  if (flags['plan'] === true) {
+    const words = { source: { kind: 'entity' as const, title, how }, ...asked } as const;
+    return sayPlan(run, running, words, (job, parts) => runPull(job, { ...parts, ...peer }));
+  }
   const job = await takeJob(run, running, lists, {
     source: { kind: 'entity', title, how },
     ...asked,
@@ -71,10 +77,7 @@ async function pullEntity(run: CommandRun): Promise<number> {
     const door = how === 'get' ? undefined : await openDoorWhereNone(running);
     try {
       const parts = partsOf(run, running, atOnce);
-      return tell(
-        run,
-        await runPull(job, { ...parts, entity: known, title: settings.aet, tlsClient: readDicomTls(settings).client }),
-      );
+      return tell(run, await runPull(job, { ...parts, ...peer }));
     } finally {
       await door?.close();
     }
@@ -129,10 +132,12 @@ async function pullWebSource(run: CommandRun): Promise<number> {
   const ca = caFile === undefined ? undefined : readFile(path.resolve(terminal.cwd, caFile), '--ca', pem);
   const lists = readLists(run);
   const running = await run.running();
-  const job = await takeJob(run, running, lists, { source: { kind: 'web', url }, ...asked, tenant: defaultTenant });
-  const source = { url, authorization, ca };
-  const issuer = textFlag(flags, 'issuer');
-  const parts = { ...partsOf(run, running, atOnce), source, tenant: defaultTenant, issuer };
+  const words = { source: { kind: 'web' as const, url }, ...asked };
+  const web = { source: { url, authorization, ca }, tenant: defaultTenant, issuer: textFlag(flags, 'issuer') };
+  if (flags['plan'] === true)
+    return sayPlan(run, running, words, (job, parts) => runWebPull(job, { ...parts, ...web }));
+  const job = await takeJob(run, running, lists, { ...words, tenant: defaultTenant });
+  const parts = { ...partsOf(run, running, atOnce), ...web };
   return whileRunning(job.id, async () => tell(run, await runWebPull(job, parts)));
 }
 

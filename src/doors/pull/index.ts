@@ -14,7 +14,7 @@ export type { PaceOptions } from './pace.ts';
 export { parseHours, parseRate } from './pace.ts';
 export type { FileTree, TreeFile } from './pull-folder.ts';
 export { runFolderPull } from './pull-folder.ts';
-export type { EntityRun, RunParts, WebRun } from './pull-run.ts';
+export type { DayCount, EntityRun, RunParts, WebRun } from './pull-run.ts';
 export { runPull, runWebPull } from './pull-run.ts';
 export { makeReport, pathDigest } from './report.ts';
 export type { SignedReport } from './signed-report.ts';

@@ -32,6 +32,18 @@ export type RunParts = {
   readonly onProgress: (job: PullJob) => void;
   /** Something a person should know now; no name of a patient is in it. */
   readonly onNote: (line: string) => void;
+  /** Given: a source that is asked is only asked what there is; nothing is fetched, and nothing of it is kept. */
+  readonly onCount?: ((count: DayCount) => void) | undefined;
+};
+
+/** What a source says that there is of a day, or of what is `later`, `ancient` or `undated`. */
+export type DayCount = {
+  readonly of: string;
+  readonly studies: number;
+  /** As far as the source counts them. */
+  readonly instances: number;
+  /** The source cuts its answers, and there may be more. */
+  readonly inDoubt: boolean;
 };
 
 export type EntityRun = RunParts & {
@@ -125,7 +137,8 @@ class PullRun {
     let failure: unknown;
     try {
       await this.#walk();
-      if (this.#job.cursor === 'end' && !this.#isStopped) await this.#correct();
+      const isComplete = this.#job.cursor === 'end' && !this.#isStopped;
+      if (isComplete && this.#parts.onCount === undefined) await this.#correct();
     } catch (error) {
       failure = error;
     }
@@ -196,6 +209,12 @@ class PullRun {
     if (this.#isStopped) return undefined;
     const answer = await askWhole((part) => this.#tried(0, ({ line }) => line.studies(part)), slice, this.#limits);
     const studies = [...answer.studies.values()].filter(isOfUnit);
+    const { onCount } = this.#parts;
+    if (onCount !== undefined) {
+      const instances = studies.reduce((sum, study) => sum + (study.instanceCount ?? 0), 0);
+      if (studies.length > 0) onCount({ of: name, studies: studies.length, instances, inDoubt: answer.doubtful });
+      return studies.length;
+    }
     const doubts: LedgerLine[] = [];
     if (answer.doubtful)
       doubts.push({ kind: 'doubt', of: name, why: 'the source cuts its answers, and some studies may be missing' });
@@ -302,6 +321,10 @@ class PullRun {
 
   /** A cursor that moves takes the ledger along: what it says of is done. Whatever was noted since is noted again by who resumes. */
   async #write(change: Partial<Pick<PullJob, 'state' | 'why' | 'cursor'>>): Promise<void> {
+    if (this.#parts.onCount !== undefined) {
+      this.#job = { ...this.#job, ...change };
+      return;
+    }
     const done =
       change.cursor === undefined
         ? {}
