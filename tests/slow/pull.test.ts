@@ -1,4 +1,4 @@
-// Pulling out of other people's archives: DCMTK's dcmqrscp and Orthanc, where they are installed.
+// Pulling out of other people's archives: DCMTK's dcmqrscp, and Orthanc over DICOM and DICOMweb, where they are installed; also through kills of either side.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -10,6 +10,7 @@ import { ctImageStorage, explicitLittleEndian, makeInstance } from '../support/m
 import { Stele } from '../support/stele.ts';
 
 const dcmtk = findDcmtk();
+const webPlugin = ['/usr/share/orthanc/plugins/libOrthancDicomWeb.so'].find((file) => fs.existsSync(file));
 const orthanc = ['Orthanc', '/usr/sbin/Orthanc'].find((name) => spawnSync(name, ['--version']).status === 0);
 
 const closing: (() => void)[] = [];
@@ -102,11 +103,11 @@ test('everything comes out of dcmqrscp, by C-GET and by C-MOVE', async (t) => {
   await pullFrom('OLD', port, '--move', own);
 });
 
-test('everything comes out of Orthanc, by C-GET and by C-MOVE', async (t) => {
-  if (dcmtk === undefined || orthanc === undefined) return t.skip('needs DCMTK and Orthanc');
-  const stele = new Stele();
-  closing.push(() => stele.remove());
-  const [port, http, own] = [await freePort(), await freePort(), await freePort()];
+type Peer = { readonly port: number; readonly http: number; readonly start: () => ChildProcess };
+
+/** Orthanc, with what it has in a folder of its own; `own` is where we take what it moves. */
+async function orthancIn(stele: Stele, own: number): Promise<Peer> {
+  const [port, http] = [await freePort(), await freePort()];
   const config = stele.file(
     'orthanc.json',
     JSON.stringify({
@@ -121,11 +122,116 @@ test('everything comes out of Orthanc, by C-GET and by C-MOVE', async (t) => {
       DicomAlwaysAllowMove: true,
       DicomAlwaysAllowStore: true,
       DicomModalities: { stele: ['STELE', '127.0.0.1', own] },
-      Plugins: [],
+      AuthenticationEnabled: true,
+      RegisteredUsers: { puller: 'a password' },
+      Plugins: webPlugin === undefined ? [] : [webPlugin],
     }),
   );
-  listen(orthanc, [config], stele.folder);
-  await fillPeer(port, 'OLD', writeFiles(stele));
-  await pullFrom('OLD', port, '--get', await freePort());
-  await pullFrom('OLD', port, '--move', own);
+  return { port, http, start: () => listen(orthanc ?? '', [config], stele.folder) };
+}
+
+test('everything comes out of Orthanc, by C-GET, by C-MOVE and over DICOMweb', async (t) => {
+  if (dcmtk === undefined || orthanc === undefined) return t.skip('needs DCMTK and Orthanc');
+  const stele = new Stele();
+  closing.push(() => stele.remove());
+  const own = await freePort();
+  const peer = await orthancIn(stele, own);
+  peer.start();
+  await fillPeer(peer.port, 'OLD', writeFiles(stele));
+  await pullFrom('OLD', peer.port, '--get', await freePort());
+  await pullFrom('OLD', peer.port, '--move', own);
+  if (webPlugin === undefined) return t.diagnostic('the part over DICOMweb needs orthanc-dicomweb');
+  const into = new Stele();
+  closing.push(() => into.remove());
+  await into.done('put', into.file('x', 'x'));
+  const url = `http://127.0.0.1:${peer.http}/dicom-web`;
+  const words = ['pull', 'web', url, '--user', 'puller', '--credential', into.file('secret', 'a password'), '--json'];
+  const pulled = await into.run(...words);
+  assert.match(pulled.out, new RegExp(`"stored":${counts.instances},`), pulled.out + pulled.err);
+  assert.match((await into.done(...words, '--new')).out, new RegExp(`"here":${counts.instances},`));
+  const { report } = JSON.parse((await into.run('pull', 'report', '--json')).out) as { report: { complete: boolean } };
+  assert.equal(report.complete, true);
+  const refused = await into.run(
+    'pull',
+    'web',
+    url,
+    '--user',
+    'puller',
+    '--credential',
+    into.file('no', 'wrong'),
+    '--new',
+  );
+  assert.match(refused.err, /answered 401/);
+});
+
+/** Many studies, so that there is a middle to be killed in. */
+function writeMany(stele: Stele, studies: number): string[] {
+  return Array.from({ length: studies * 4 }, (_, index) => {
+    const study = `${root}.5.${index >> 2}`;
+    const instance = `${study}.1.${index & 3}`;
+    const data = makeInstance({
+      study,
+      series: `${study}.1`,
+      instance,
+      number: index,
+      studyDate: `202401${String(1 + (index >> 2)).padStart(2, '0')}`,
+      rows: 128,
+      columns: 128,
+    });
+    const names = { sopClass: ctImageStorage, sopInstance: instance, transferSyntax: explicitLittleEndian };
+    return stele.file(`many/${index}.dcm`, part10File(data, names));
+  });
+}
+
+/** Waits until a pull has stored something and is not done, by its packs: it says nothing while it works. */
+async function untilInTheMiddle(into: Stele, child: ChildProcess): Promise<void> {
+  const sizeOf = (): number => into.packs().reduce((sum, file) => sum + fs.statSync(file).size, 0);
+  const before = sizeOf();
+  while (child.exitCode === null && sizeOf() < before + 300_000) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('a pull from Orthanc that is killed, and one whose source is killed and comes back, end with everything', async (t) => {
+  if (dcmtk === undefined || orthanc === undefined || webPlugin === undefined)
+    return t.skip('needs DCMTK, Orthanc and orthanc-dicomweb');
+  const stele = new Stele();
+  closing.push(() => stele.remove());
+  const peer = await orthancIn(stele, await freePort());
+  let source = peer.start();
+  await fillPeer(peer.port, 'OLD', writeMany(stele, 24));
+  const url = `http://127.0.0.1:${peer.http}/dicom-web`;
+  for (const how of ['dimse', 'web'] as const) {
+    const into = new Stele();
+    closing.push(() => into.remove());
+    await into.done('put', into.file('x', 'x'));
+    await into.done('ae', 'set', 'OLD', `127.0.0.1:${peer.port}`);
+    const credential = into.file('secret', 'a password');
+    const words =
+      how === 'dimse'
+        ? ['pull', 'OLD', '--get', '--json', '--associations', '1']
+        : ['pull', 'web', url, '--user', 'puller', '--credential', credential, '--json', '--associations', '1'];
+    const killed = into.spawn(...words);
+    const gone = new Promise<void>((resolve) => killed.on('exit', () => resolve()));
+    await untilInTheMiddle(into, killed);
+    killed.kill('SIGKILL');
+    await gone;
+    const going = into.spawn(...words);
+    let out = '';
+    going.stdout?.on('data', (data: Buffer) => {
+      out += data.toString('utf8');
+    });
+    const ended = new Promise<void>((resolve) => going.on('exit', () => resolve()));
+    await untilInTheMiddle(into, going);
+    const died = new Promise<void>((resolve) => source.on('exit', () => resolve()));
+    source.kill('SIGKILL');
+    await died;
+    source = peer.start();
+    await ended;
+    // Whatever was too long gone stopped it: the same command goes on.
+    const last = out.includes('"state":"done"') ? out : (await into.run(...words)).out;
+    assert.match(last, /"state":"done"/, `${how}: ${out}`);
+    const { report } = JSON.parse((await into.run('pull', 'report', '--json')).out) as {
+      report: { complete: boolean; counts: Record<string, number> };
+    };
+    assert.deepEqual([report.complete, report.counts['arrived']], [true, 96], how);
+  }
 });
