@@ -124,6 +124,6 @@ test('a visitor may show who they are, and nothing else of what is stored', () =
   const { rights } = visitor({ door: 'test' });
   assert.deepEqual(
     actionNames.filter((action) => mayDo(rights, action)),
-    ['log.in', 'set.up', 'association.open', 'status.read'],
+    ['log.in', 'set.up', 'association.open', 'status.read', 'user.self'],
   );
 });

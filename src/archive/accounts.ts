@@ -1,47 +1,70 @@
-// Accounts: users, tokens, and who is asking. Site rows in the control stream; the latest counts.
+// Accounts: users, tokens, sessions and who is asking. Site rows in the control stream; the latest counts.
 //
-// Invariants: a password is kept as scrypt's output with its own salt, a token as the SHA-256 of itself, so neither can be read back; a
-// comparison takes as long for a wrong name as for a wrong password; what is wrong is not said in more detail than "not logged in".
-// Left out on purpose: sessions of the console, and rights finer than a role.
+// Invariants: a token is kept as the SHA-256 of itself, so it cannot be read back, and never has more than its user; whoever has a second factor logs in with it, and so
+// not by a header with a password; a change of a user ends their sessions; what is wrong is not said in more detail than "not logged in".
+// Left out on purpose: what roles may do (rights.ts), how passwords are kept (passwords.ts), how many tries there are (login-limits.ts).
 
-import { scrypt, timingSafeEqual } from 'node:crypto';
 import {
   ArchiveError,
-  base64Of,
-  bytesOfBase64,
   type Clock,
   controlGroup,
   hexOf,
   type Random,
   sha256,
   systemTenant,
+  type TenantId,
   tenantId,
   utf8Bytes,
 } from '../base/index.ts';
 import type { Catalog, JsonObject, TokenRow, UserRow } from '../catalog/index.ts';
 import { encodeSiteRow, recordKind } from '../format/index.ts';
 import type { Vault } from '../vault/index.ts';
+import { passwordCharsMax } from './passwords.ts';
 import { ofAccount, type Principal, type Whence } from './principal.ts';
-import { type Role, rightsOfRole, roles } from './rights.ts';
+import { actionNames, type Rights, rightsOfRole } from './rights.ts';
+import { SecondFactors } from './second-factors.ts';
+import { Sessions } from './sessions.ts';
+import { checkedRole, checkUser, nameForm, Users } from './users.ts';
 
 export type SiteWrite = { readonly table: string; readonly key: string; readonly row: JsonObject | null };
 
-const cost = { N: 16_384, r: 8, p: 1 } as const;
-const hashBytes = 32;
-const passwordCharsMin = 8;
-const passwordCharsMax = 1024;
+export type LogIn = {
+  readonly name: string;
+  readonly password: string;
+  /** Of the second factor. */
+  readonly code?: string | undefined;
+  readonly from: Whence;
+  /** The session that was shown with it, if any: it ends. */
+  readonly before?: string | undefined;
+};
+
+export type LogInOutcome =
+  | {
+      readonly kind: 'in';
+      readonly session: string;
+      readonly principal: Principal;
+      /** The password must be changed before anything else is done. */
+      readonly mustChange: 'provisional' | 'old' | undefined;
+    }
+  | { readonly kind: 'code-wanted' }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'held'; readonly ms: number };
+
 const tokenBytes = 32;
 const tokenPrefix = 'stele_';
-const nameForm = /^[a-z0-9][a-z0-9._@-]{0,63}$/;
-/** Password checks under way at once: each takes some 16 MiB and 40 ms. */
-const checksMax = 4;
+export const tokenDaysDefault = 365;
+const recentMs = 60_000;
+const recentMax = 1000;
+const accountTables: ReadonlySet<string> = new Set(['users', 'tokens', 'second_factors']);
 
 export class Accounts {
   readonly #vault: Vault;
   readonly #catalog: Catalog;
   readonly #clock: Clock;
   readonly #random: Random;
-  #checking = 0;
+  readonly #users: Users;
+  readonly #factors: SecondFactors;
+  readonly #sessions: Sessions;
   /** Logins that were found good a moment ago, by the digest of what was presented: a tool that asks with every request is not made to wait. */
   readonly #recent = new Map<string, { readonly caller: Principal; readonly untilMs: number }>();
 
@@ -50,6 +73,9 @@ export class Accounts {
     this.#catalog = parts.catalog;
     this.#clock = parts.clock;
     this.#random = parts.random;
+    this.#users = new Users({ ...parts, write: (key, row) => this.write([{ table: 'users', key, row }]) });
+    this.#factors = new SecondFactors({ ...parts, write: (table, key, row) => this.write([{ table, key, row }]) });
+    this.#sessions = new Sessions(parts);
   }
 
   /** Durable and applied when it resolves. */
@@ -59,8 +85,13 @@ export class Accounts {
       group: controlGroup(systemTenant),
       plain: encodeSiteRow({ type: 'site', ...row }),
     }));
-    this.#recent.clear();
-    await this.#vault.say('control', drafts);
+    const isOfAccounts = rows.some(({ table }) => accountTables.has(table));
+    try {
+      await this.#vault.say('control', drafts);
+    } finally {
+      // Whoever was let in while it was written is asked again.
+      if (isOfAccounts) this.#recent.clear();
+    }
   }
 
   async hasUsers(): Promise<boolean> {
@@ -75,48 +106,80 @@ export class Accounts {
   async setUp(user: { name: string; password: string }): Promise<void> {
     if (await this.hasUsers())
       throw new ArchiveError('FILE_EXISTS', 'the first user was made already', { hint: 'log in as that user' });
-    await this.setUser({ ...user, role: 'admin', fresh: true });
+    checkUser(user);
+    await this.#users.make({ ...user, role: 'admin', tenant: 1, provisional: false });
   }
 
-  /** Makes a user, or gives one another password. ARGUMENT_INVALID; FILE_EXISTS with `fresh` when there is one. */
+  /**
+   * Makes a user, or gives one another password, to be changed by them at their first log-in to a console. Ends their sessions. ARGUMENT_INVALID; FILE_EXISTS with
+   * `fresh` when there is one; NOT_FOUND without.
+   */
   async setUser(user: { name: string; password: string; role?: string | undefined; fresh: boolean }): Promise<void> {
     checkUser(user);
-    const role = checkedRole(user.role);
-    const before = await this.#catalog.site.users.get(user.name);
-    if (user.fresh && before !== undefined)
+    const { name, password, role, fresh } = user;
+    const before = await this.#users.get(name);
+    if (fresh && before !== undefined)
       throw new ArchiveError('FILE_EXISTS', 'there is such a user already', { hint: 'use: stele user password' });
-    if (!user.fresh && before === undefined)
-      throw new ArchiveError('NOT_FOUND', 'there is no such user', { hint: 'use: stele user add' });
-    const passwordHash = await this.#hash(user.password);
-    const row = {
-      tenant: before?.tenant ?? 1,
-      passwordHash,
-      role: user.role === undefined ? (before?.role ?? role) : role,
-      disabled: before?.disabled ?? false,
-    };
-    await this.write([{ table: 'users', key: user.name, row }]);
+    if (fresh)
+      await this.#users.make({ name, password, role: checkedRole(role ?? 'admin'), tenant: 1, provisional: true });
+    else {
+      await this.#users.setPassword(name, password, false);
+      if (role !== undefined) await this.changeUser({ name, role });
+    }
+    this.#sessions.closeAll(name);
   }
 
-  /** A new token of a user: shown this once. NOT_FOUND. */
+  /** Gives a user another role, other tenants, or takes their access away and gives it back. Ends their sessions. NOT_FOUND, ARGUMENT_INVALID. */
+  async changeUser(user: {
+    name: string;
+    role?: string | undefined;
+    disabled?: boolean | undefined;
+    tenants?: readonly TenantId[] | undefined;
+  }): Promise<void> {
+    const role = user.role === undefined ? undefined : checkedRole(user.role);
+    const [first] = user.tenants ?? [];
+    await this.#users.change(user.name, (row) => ({
+      ...row,
+      role: role ?? row.role,
+      disabled: user.disabled ?? row.disabled,
+      tenant: first ?? row.tenant,
+      tenants: user.tenants ?? row.tenants,
+    }));
+    this.#sessions.closeAll(user.name);
+  }
+
+  /** Takes the second factor of somebody who lost it. Safe to repeat. */
+  async removeFactor(name: string): Promise<void> {
+    await this.#factors.remove(name);
+    this.#sessions.closeAll(name);
+  }
+
+  /** A new token of a user: shown this once. `scopes`: what it may at most; `days` 0: it does not end. NOT_FOUND, ARGUMENT_INVALID. */
   async createToken(token: {
     user: string;
     name: string;
     role?: string | undefined;
+    scopes?: readonly string[] | undefined;
     days?: number | undefined;
   }): Promise<string> {
-    const user = await this.#catalog.site.users.get(token.user);
+    const user = await this.#users.get(token.user);
     if (user === undefined)
       throw new ArchiveError('NOT_FOUND', 'there is no such user', { hint: 'use: stele user add' });
     if (!nameForm.test(token.name))
       throw new ArchiveError('ARGUMENT_INVALID', 'a token name is 1 to 64 of a-z, 0-9, ".", "_", "@" and "-"');
+    const unknown = token.scopes?.find((each) => !actionNames.some((action) => action === each));
+    if (unknown !== undefined)
+      throw new ArchiveError('ARGUMENT_INVALID', 'a scope is an action of docs/rights.md, such as study.read');
     const text = `${tokenPrefix}${Buffer.from(this.#random.bytes(tokenBytes)).toString('base64url')}`;
     const createdMs = Math.floor(this.#clock.nowMs());
+    const { days = tokenDaysDefault } = token;
     const row: JsonObject = {
       user: token.user,
       name: token.name,
       role: checkedRole(token.role ?? user.role),
       createdMs,
-      ...(token.days === undefined ? {} : { expiresMs: createdMs + token.days * 86_400_000 }),
+      ...(token.scopes === undefined ? {} : { scopes: token.scopes }),
+      ...(days === 0 ? {} : { expiresMs: createdMs + days * 86_400_000 }),
     };
     await this.write([{ table: 'tokens', key: tokenKey(text), row }]);
     return text;
@@ -135,7 +198,68 @@ export class Accounts {
     return found.length;
   }
 
-  /** Who a header `Authorization` speaks for; undefined: nobody. BUSY when too many passwords are being checked. */
+  /** Logs in to a console: a new session, whatever was shown before. BUSY when too many passwords are being checked. */
+  async logIn({ name, password, code, from, before }: LogIn): Promise<LogInOutcome> {
+    const proof = await this.#users.prove(name, password, from);
+    if (proof.kind === 'held') return proof;
+    if (proof.kind === 'wrong') return { kind: 'refused' };
+    if (await this.#factors.has(name)) {
+      if (code === undefined || code === '') return { kind: 'code-wanted' };
+      if (!(await this.#factors.take(name, code))) {
+        this.#users.noteAttempt(name, from, false);
+        return { kind: 'refused' };
+      }
+    }
+    this.#users.noteAttempt(name, from, true);
+    if (before !== undefined) this.#sessions.close(before);
+    const principal = principalOf(name, proof.row, from);
+    const mustChange = this.#users.mustChange(proof.row);
+    return { kind: 'in', session: this.#sessions.open(principal, mustChange !== undefined), principal, mustChange };
+  }
+
+  /** Who a session is of; undefined: nobody, or somebody who must first change their password. */
+  async ofSession(session: string, from: Whence): Promise<Principal | undefined> {
+    const found = this.#sessions.find(session);
+    if (found === undefined || found.isLimited) return undefined;
+    return ofAccount({ ...found.principal, kind: 'user', door: from.door, address: from.address });
+  }
+
+  async logOut(session: string): Promise<void> {
+    this.#sessions.close(session);
+  }
+
+  /** By the user, who shows the old one. Ends all their sessions. Outcome `refused`, `held`, or done. ARGUMENT_INVALID: weak, or had before. */
+  async changePassword(change: {
+    name: string;
+    password: string;
+    next: string;
+    from: Whence;
+  }): Promise<'done' | 'refused' | 'held'> {
+    const proof = await this.#users.prove(change.name, change.password, change.from);
+    if (proof.kind !== 'right') return proof.kind === 'held' ? 'held' : 'refused';
+    await this.#users.setPassword(change.name, change.next, true);
+    this.#sessions.closeAll(change.name);
+    return 'done';
+  }
+
+  /** Begins a second factor: a URL for an authenticator; undefined: refused. FILE_EXISTS: there is one. */
+  async beginFactor(user: { name: string; password: string; from: Whence }): Promise<string | undefined> {
+    const proof = await this.#users.prove(user.name, user.password, user.from);
+    return proof.kind === 'right' ? this.#factors.begin(user.name) : undefined;
+  }
+
+  /** From here on it is asked for: recovery codes, told this once; undefined: the code does not fit. NOT_FOUND. */
+  async confirmFactor(user: {
+    name: string;
+    password: string;
+    code: string;
+    from: Whence;
+  }): Promise<readonly string[] | undefined> {
+    const proof = await this.#users.prove(user.name, user.password, user.from);
+    return proof.kind === 'right' ? this.#factors.confirm(user.name, user.code) : undefined;
+  }
+
+  /** Who a header `Authorization` speaks for; undefined: nobody. BUSY when too many passwords are being checked, or were wrong. */
   async callerOf(header: string | undefined, from: Whence): Promise<Principal | undefined> {
     const match = /^(Bearer|Basic) +([A-Za-z0-9+/=_.~-]{1,4096})$/i.exec(header ?? '');
     if (match === null) return undefined;
@@ -144,104 +268,61 @@ export class Accounts {
     const nowMs = this.#clock.monotonicMs();
     const recent = this.#recent.get(cacheKey);
     if (recent !== undefined && recent.untilMs > nowMs) return recent.caller;
-    const caller =
+    const found =
       match[1]?.toLowerCase() === 'bearer'
         ? await this.#ofToken(presented, from)
         : await this.#ofPassword(presented, from);
-    if (caller !== undefined) {
-      if (this.#recent.size >= 1000) this.#recent.clear();
-      this.#recent.set(cacheKey, { caller, untilMs: nowMs + 60_000 });
-    }
-    return caller;
+    if (found === undefined) return undefined;
+    if (this.#recent.size >= recentMax) this.#recent.clear();
+    this.#recent.set(cacheKey, { caller: found.caller, untilMs: Math.min(nowMs + recentMs, nowMs + found.leftMs) });
+    return found.caller;
   }
 
-  async #ofToken(text: string, from: Whence): Promise<Principal | undefined> {
+  async #ofToken(text: string, from: Whence): Promise<Found | undefined> {
     const row = await this.#catalog.site.tokens.get(tokenKey(text));
-    if (row === undefined || (row.expiresMs !== undefined && row.expiresMs <= this.#clock.nowMs())) return undefined;
-    const user = await this.#catalog.site.users.get(row.user);
+    const leftMs = (row?.expiresMs ?? Number.POSITIVE_INFINITY) - this.#clock.nowMs();
+    if (row === undefined || leftMs <= 0) return undefined;
+    const user = await this.#users.get(row.user);
     if (user === undefined || user.disabled) return undefined;
     // A token never has more than its user.
-    const rights = rightsOfRole(checkedRole(row.role)).intersection(rightsOfRole(checkedRole(user.role)));
-    return ofAccount({ kind: 'token', name: row.user, token: row.name, rights, ...tenantOf(user), ...from });
+    let rights: Rights = rightsOfRole(checkedRole(row.role)).intersection(rightsOfRole(checkedRole(user.role)));
+    if (row.scopes !== undefined)
+      rights = new Set(actionNames.filter((action) => rights.has(action) && row.scopes?.includes(action) === true));
+    return {
+      caller: ofAccount({ kind: 'token', name: row.user, token: row.name, rights, ...tenantsOf(user), ...from }),
+      leftMs,
+    };
   }
 
-  async #ofPassword(encoded: string, from: Whence): Promise<Principal | undefined> {
+  async #ofPassword(encoded: string, from: Whence): Promise<Found | undefined> {
     const text = Buffer.from(encoded, 'base64').toString('utf8');
     const cut = text.indexOf(':');
     if (cut < 0) return undefined;
     const [name, password] = [text.slice(0, cut), text.slice(cut + 1)];
-    const user = nameForm.test(name) ? await this.#catalog.site.users.get(name) : undefined;
-    const good = await this.#matches(password.slice(0, passwordCharsMax), user?.passwordHash ?? decoyHash);
-    if (!good || user === undefined || user.disabled) return undefined;
-    const rights = rightsOfRole(checkedRole(user.role));
-    return ofAccount({ kind: 'user', name, token: undefined, rights, ...tenantOf(user), ...from });
-  }
-
-  async #hash(password: string): Promise<string> {
-    const salt = this.#random.bytes(16);
-    const hash = await derive(password, salt);
-    return `scrypt$${cost.N}$${cost.r}$${cost.p}$${base64Of(salt)}$${base64Of(hash)}`;
-  }
-
-  async #matches(password: string, kept: string): Promise<boolean> {
-    const [name, n, r, p, salt, hash] = kept.split('$');
-    if (
-      name !== 'scrypt' ||
-      Number(n) !== cost.N ||
-      Number(r) !== cost.r ||
-      Number(p) !== cost.p ||
-      salt === undefined ||
-      hash === undefined
-    )
-      return false;
-    if (this.#checking >= checksMax) throw new ArchiveError('BUSY', 'too many passwords are being checked');
-    this.#checking += 1;
-    try {
-      return timingSafeEqual(await derive(password, bytesOfBase64(salt)), bytesOfBase64(hash).subarray(0, hashBytes));
-    } finally {
-      this.#checking -= 1;
-    }
+    if (password.length > passwordCharsMax) return undefined;
+    const proof = await this.#users.prove(name, password, from);
+    if (proof.kind === 'held')
+      throw new ArchiveError('BUSY', 'too many log-ins were wrong: none is taken for a while', {
+        hint: `try again in ${Math.ceil(proof.ms / 60_000)} minutes`,
+      });
+    // A password alone is not enough for whoever has a second factor: their tools use tokens.
+    if (proof.kind !== 'right' || (await this.#factors.has(name))) return undefined;
+    this.#users.noteAttempt(name, from, true);
+    return { caller: principalOf(name, proof.row, from), leftMs: Number.POSITIVE_INFINITY };
   }
 }
 
-/** ARGUMENT_INVALID for a name, a password or a role that no user can have. */
-export function checkUser(user: { name: string; password: string; role?: string | undefined }): void {
-  if (!nameForm.test(user.name))
-    throw new ArchiveError('ARGUMENT_INVALID', 'a user name is 1 to 64 of a-z, 0-9, ".", "_", "@" and "-"');
-  if (user.password.length < passwordCharsMin || user.password.length > passwordCharsMax) {
-    throw new ArchiveError('ARGUMENT_INVALID', `a password has ${passwordCharsMin} to ${passwordCharsMax} characters`);
-  }
-  checkedRole(user.role);
+type Found = { readonly caller: Principal; readonly leftMs: number };
+
+function principalOf(name: string, row: UserRow, from: Whence): Principal {
+  const rights: Rights = rightsOfRole(checkedRole(row.role));
+  return ofAccount({ kind: 'user', name, token: undefined, rights, ...tenantsOf(row), ...from });
 }
 
-/** Compared with when there is no such user, so that it takes as long. */
-const decoyHash = `scrypt$${cost.N}$${cost.r}$${cost.p}$${base64Of(new Uint8Array(16))}$${base64Of(new Uint8Array(hashBytes))}`;
-
-function derive(password: string, salt: Uint8Array): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    scrypt(
-      utf8Bytes(password.normalize('NFC')),
-      salt,
-      hashBytes,
-      { ...cost, maxmem: 64 * 1024 * 1024 },
-      (error, key) => {
-        if (error === null) resolve(key);
-        else reject(new ArchiveError('INTERNAL', 'scrypt failed', { cause: error }));
-      },
-    );
-  });
-}
-
-function tenantOf({ tenant }: UserRow): Pick<Principal, 'tenant' | 'tenants'> {
-  return { tenant: tenantId(tenant), tenants: new Set([tenantId(tenant)]) };
+function tenantsOf({ tenant, tenants }: UserRow): Pick<Principal, 'tenant' | 'tenants'> {
+  return { tenant: tenantId(tenant), tenants: new Set([tenant, ...(tenants ?? [])].map(tenantId)) };
 }
 
 function tokenKey(text: string): string {
   return hexOf(sha256(utf8Bytes(text)));
-}
-
-function checkedRole(role: string | undefined): Role {
-  const known = roles.find((each) => each === (role ?? 'admin'));
-  if (known === undefined) throw new ArchiveError('ARGUMENT_INVALID', `a role is one of ${roles.join(', ')}`);
-  return known;
 }

@@ -66,6 +66,10 @@ function ofInstance(instance: { readonly id: string; readonly studyUid?: string 
   return instance.studyUid === undefined ? { subject: instance.id } : { study: instance.studyUid };
 }
 
+function refusedWithout(told: unknown): About {
+  return told === undefined ? { result: 'refused' } : {};
+}
+
 export const guardRows: AllRows = {
   whole: {
     where: { action: 'object.find', about: ofObject },
@@ -202,6 +206,23 @@ export const guardRows: AllRows = {
     createToken: { action: 'user.change', about: ({ user, name }) => ({ subject: `${user}/${name}` }) },
     tokens: 'user.read',
     revokeToken: { action: 'user.change', about: (name) => ({ subject: name }) },
+    changeUser: { action: 'user.change', about: ({ name }) => ({ subject: name }) },
+    removeFactor: { action: 'user.change', about: (name) => ({ subject: name }) },
+    logIn: {
+      action: 'log.in',
+      about: ({ name }) => ({ subject: name }),
+      found: ({ kind }) => (kind === 'in' ? {} : { result: kind }),
+    },
+    logOut: 'log.in',
+    ofSession: 'status.read',
+    // Who does these shows the password with it.
+    changePassword: {
+      action: 'user.self',
+      about: ({ name }) => ({ subject: name }),
+      found: (told) => (told === 'done' ? {} : { result: told }),
+    },
+    beginFactor: { action: 'user.self', about: ({ name }) => ({ subject: name }), found: refusedWithout },
+    confirmFactor: { action: 'user.self', about: ({ name }) => ({ subject: name }), found: refusedWithout },
     callerOf: {
       action: 'log.in',
       found: (caller) => (caller === undefined ? { result: 'ACCESS_DENIED' } : { subject: whoOf(caller) }),

@@ -5,8 +5,8 @@
 // always are. Errors are those of the vault, DATABASE_FAILED, NOT_FOUND and ARGUMENT_INVALID, and name no object.
 // `project` is versioned: `projectVersion`.
 
-export type { SiteWrite } from './accounts.ts';
-export { Accounts, checkUser } from './accounts.ts';
+export type { LogIn, LogInOutcome, SiteWrite } from './accounts.ts';
+export { Accounts } from './accounts.ts';
 export type { Amended, AmendedValue, Amending } from './amendments.ts';
 export { Amendments } from './amendments.ts';
 export type { Admission, ApplicationEntity, Refusal, RefusalReason } from './application-entities.ts';
@@ -83,7 +83,9 @@ export {
 } from './rights.ts';
 export type { FindOptions } from './studies.ts';
 export { Studies } from './studies.ts';
+export { absoluteMs, idleMs } from './sessions.ts';
 export type { NoteName } from './tables.ts';
 export { archiveMigrations, archiveTables, auditTable, readNote, writeNote } from './tables.ts';
+export { checkUser } from './users.ts';
 export { readTexts } from './text-reading.ts';
 export type { WhenKnown } from './when-known.ts';

@@ -38,7 +38,7 @@ export const actions = {
   'forward.work': { says: 'take from the queue of forwarding and note what was sent', audit: 'none' },
   'user.read': { says: 'list users and tokens', audit: 'none' },
   'user.change': { says: 'make, change and disable users, tokens and second factors', audit: 'each' },
-  'user.self': { says: "change one's own password and second factor", audit: 'each' },
+  'user.self': { says: "change one's own password and second factor, by showing the password", audit: 'window' },
   'key.read': { says: 'see the state of the keyring', audit: 'none' },
   'key.change': { says: 'export, import and shred keys', audit: 'each' },
   'site.write': { says: 'write rows of site tables', audit: 'none' },
@@ -132,7 +132,7 @@ export const otherRoles = {
   },
   visitor: {
     says: 'whoever has not shown who they are',
-    actions: ['log.in', 'status.read', 'set.up', 'association.open'],
+    actions: ['log.in', 'user.self', 'status.read', 'set.up', 'association.open'],
   },
 } as const satisfies Record<string, RoleFacts>;
 

@@ -17,6 +17,14 @@ export type UserRow = {
   readonly passwordHash: string;
   readonly role: string;
   readonly disabled: boolean;
+  /** Beyond `tenant`. */
+  readonly tenants?: readonly number[] | undefined;
+  /** When the password was set. */
+  readonly passwordMs?: number | undefined;
+  /** To be changed by its user. */
+  readonly provisional?: boolean | undefined;
+  /** Hashes of passwords before this one. */
+  readonly earlier?: readonly string[] | undefined;
 };
 export type TokenRow = {
   readonly user: string;
@@ -24,6 +32,8 @@ export type TokenRow = {
   readonly role: string;
   readonly createdMs: number;
   readonly expiresMs: number | undefined;
+  /** What it may at most. */
+  readonly scopes?: readonly string[] | undefined;
 };
 export type BucketRow = {
   readonly tenant: number;
@@ -90,6 +100,8 @@ export class SiteTable<Row> {
 const text = (value: JsonValue | undefined): string | undefined => (typeof value === 'string' ? value : undefined);
 const count = (value: JsonValue | undefined): number | undefined =>
   typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
+const texts = (value: JsonValue | undefined): readonly string[] | undefined =>
+  Array.isArray(value) ? value.filter((each) => typeof each === 'string') : undefined;
 
 function parseTenant(row: JsonObject): TenantRow | undefined {
   const name = text(row['name']);
@@ -99,14 +111,33 @@ function parseTenant(row: JsonObject): TenantRow | undefined {
 function parseUser(row: JsonObject): UserRow | undefined {
   const [tenant, passwordHash, role] = [count(row['tenant']), text(row['passwordHash']), text(row['role'])];
   if (tenant === undefined || passwordHash === undefined || role === undefined) return undefined;
-  return { tenant, passwordHash, role, disabled: row['disabled'] === true };
+  const { tenants } = row;
+  const [passwordMs, earlier] = [count(row['passwordMs']), texts(row['earlier'])];
+  return {
+    tenant,
+    passwordHash,
+    role,
+    disabled: row['disabled'] === true,
+    ...(Array.isArray(tenants) ? { tenants: tenants.filter((each) => typeof each === 'number') } : {}),
+    ...(passwordMs === undefined ? {} : { passwordMs }),
+    ...(row['provisional'] === true ? { provisional: true } : {}),
+    ...(earlier === undefined ? {} : { earlier }),
+  };
 }
 
 function parseToken(row: JsonObject): TokenRow | undefined {
   const [user, name, role] = [text(row['user']), text(row['name']), text(row['role'])];
   const createdMs = count(row['createdMs']);
   if (user === undefined || name === undefined || role === undefined || createdMs === undefined) return undefined;
-  return { user, name, role, createdMs, expiresMs: count(row['expiresMs']) };
+  const scopes = texts(row['scopes']);
+  return {
+    user,
+    name,
+    role,
+    createdMs,
+    expiresMs: count(row['expiresMs']),
+    ...(scopes === undefined ? {} : { scopes }),
+  };
 }
 
 /** Any row as it is: settings, and tables of rooms above that describe their own rows. */
