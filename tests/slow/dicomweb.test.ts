@@ -94,6 +94,72 @@ test('dicomweb-client stores, finds and reads what it stored', async (t) => {
   });
 });
 
+const forms = `
+import sys, io, json, pydicom
+from dicomweb_client.api import DICOMwebClient
+root, authorization, study, series, instance = sys.argv[1:]
+client = DICOMwebClient(url=root, headers={'Authorization': authorization})
+native = client.retrieve_instance_frames(study, series, instance, [1, 2], media_types=('application/octet-stream',))
+said = {}
+for media, syntax in [('image/jls', '1.2.840.10008.1.2.4.80'), ('image/x-jls', '1.2.840.10008.1.2.4.80'), ('image/jp2', '1.2.840.10008.1.2.4.90'),
+                      ('image/dicom-rle', '1.2.840.10008.1.2.5'), ('image/jpeg', '1.2.840.10008.1.2.4.70')]:
+    coded = client.retrieve_instance_frames(study, series, instance, [2, 1], media_types=((media, syntax),))
+    said[media] = len(coded)
+whole = {}
+for syntax in ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2.4.80', '1.2.840.10008.1.2.4.90', '1.2.840.10008.1.2.5', '*']:
+    files = client.retrieve_series(study, series, media_types=(('application/dicom', syntax),))
+    whole[syntax] = str(files[0].file_meta.TransferSyntaxUID)
+rle = client.retrieve_instance(study, series, instance, media_types=(('application/dicom', '1.2.840.10008.1.2.5'),))
+plain = client.retrieve_instance(study, series, instance)
+picture = client.retrieve_instance_rendered(study, series, instance, media_types=('image/png',), params={'viewport': '8,8'})
+frame = client.retrieve_instance_frames_rendered(study, series, instance, [2], media_types=('image/jpeg',), params={'quality': 50})
+found = client.search_for_instances(study, fields=['00091001', 'Rows'], fuzzymatching=False, offset=0, limit=1)
+everything = client.search_for_series(study, fields=['all'])
+pages = [each for page in client.search_for_studies(limit=1, get_remaining=True) for each in [page]]
+chunks = sum(1 for _ in client.iter_series(study, series))
+client.delete_instance(study, series, instance)
+try:
+    client.retrieve_instance_metadata(study, series, instance)
+    gone = False
+except Exception as error:
+    gone = '404' in str(error)
+print(json.dumps({
+    'native': [len(each) for each in native], 'coded': said, 'whole': whole, 'rle': bool((rle.pixel_array == plain.pixel_array).all()),
+    'png': picture[:4].hex(), 'jpeg': frame[:2].hex(), 'rows': found[0]['00280010']['Value'], 'everything': len(everything[0]) > 20,
+    'pages': len(pages) >= 1, 'chunks': chunks, 'gone': gone,
+}))
+`;
+
+test('dicomweb-client takes frames and files in every syntax, pictures, pages, and deletes', async (t) => {
+  const python = pythonWith('dicomweb_client');
+  if (python === undefined) return t.skip('needs dicomweb-client for Python');
+  for (const number of [11, 12])
+    assert.equal((await house.post('/studies', 'application/dicom', file(number))).status, 200);
+  const said = JSON.parse(
+    await run(python, ['-c', forms, house.root, authorization, study, series, `${series}.11`]),
+  ) as Record<string, unknown>;
+  const { chunks, ...rest } = said;
+  assert.ok(Number(chunks) >= 2);
+  assert.deepEqual(rest, {
+    native: [512, 512],
+    coded: { 'image/jls': 2, 'image/x-jls': 2, 'image/jp2': 2, 'image/dicom-rle': 2, 'image/jpeg': 2 },
+    whole: {
+      '1.2.840.10008.1.2.1': '1.2.840.10008.1.2.1',
+      '1.2.840.10008.1.2.4.80': '1.2.840.10008.1.2.4.80',
+      '1.2.840.10008.1.2.4.90': '1.2.840.10008.1.2.4.90',
+      '1.2.840.10008.1.2.5': '1.2.840.10008.1.2.5',
+      '*': '1.2.840.10008.1.2.1',
+    },
+    rle: true,
+    png: '89504e47',
+    jpeg: 'ffd8',
+    rows: [16],
+    everything: true,
+    pages: true,
+    gone: true,
+  });
+});
+
 test('curl uploads and downloads, goes on where it stopped, and unzip reads the ZIP', async (t) => {
   if (spawnSync('curl', ['--version']).status !== 0) return t.skip('needs curl');
   const { type, body } = multipartOf([file(4), file(5)]);
@@ -114,6 +180,8 @@ test('curl uploads and downloads, goes on where it stopped, and unzip reads the 
   const listing = await run(python, ['-m', 'zipfile', '-t', 'study.zip']);
   assert.match(listing, /Done testing/);
   const read = `import zipfile,sys; sys.stdout.write(zipfile.ZipFile('study.zip').read(sys.argv[1]).hex())`;
+  if (spawnSync('sh', ['-c', 'command -v unzip']).status === 0)
+    assert.match(await run('unzip', ['-t', 'study.zip']), /No errors detected/);
   const bytes = await run(python, ['-c', read, `${study}/${series}/${series}.4.dcm`]);
   assert.equal(bytes, expected.toString('hex'));
 });
