@@ -34,6 +34,7 @@ import { pull, pullFolder, pullStatus, pullStop, pullWeb } from './commands/pull
 import { pullReport, pullVerify } from './commands/pull-report.ts';
 import { put } from './commands/put.ts';
 import { qualityCommands } from './commands/quality.ts';
+import { reconcile } from './commands/reconcile.ts';
 import { rebuild, repair, settle, status, verify } from './commands/status.ts';
 import { steps } from './commands/steps.ts';
 import { serveCommand } from './serve.ts';
@@ -97,6 +98,7 @@ export const commands: readonly Command[] = [
   ...amendmentCommands,
   ...qualityCommands,
   ...deviceCommands,
+  reconcile,
   configCheck,
   version,
 ];

@@ -83,8 +83,31 @@ export function readFile(file: string, shown: string, limits: { sizeBytesMax: nu
   }
 }
 
+const pieceBytes = 64 * 1024;
+
+/** A regular file piece by piece; each is the caller's until it asks for the next. FILE_MISSING, ACCESS_DENIED, ARGUMENT_INVALID, DISK_IO. */
+export async function* filePieces(file: string, shown: string): AsyncGenerator<Uint8Array> {
+  const facts = lookAt(file, shown, { follow: true });
+  if (facts === undefined) throw new ArchiveError('FILE_MISSING', `${shown} is not there`);
+  if (!facts.isFile())
+    throw new ArchiveError('ARGUMENT_INVALID', `${shown} is no file`, { hint: 'name a regular file' });
+  let handle: fs.promises.FileHandle | undefined;
+  try {
+    handle = await fs.promises.open(file, 'r');
+    const piece = Buffer.allocUnsafe(pieceBytes);
+    for (;;) {
+      const { bytesRead } = await handle.read(piece, 0, pieceBytes, null);
+      if (bytesRead === 0) return;
+      yield piece.subarray(0, bytesRead);
+    }
+  } catch (error) {
+    throw fileFault(error, `${shown} cannot be read`);
+  } finally {
+    await handle?.close();
+  }
+}
+
 function readUpTo(fd: number, shown: string, sizeBytesMax: number): Buffer {
-  const pieceBytes = 64 * 1024;
   const pieces: Buffer[] = [];
   for (let sizeBytes = 0; ; ) {
     const piece = Buffer.allocUnsafe(pieceBytes);

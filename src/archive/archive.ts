@@ -16,6 +16,7 @@ import type { Applier } from './applier.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Commitments } from './commitments.ts';
 import type { Devices } from './devices.ts';
+import type { Reconciliation } from './reconciliation.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { Instances } from './instances.ts';
 import type { KeyKeeper, KeyStatus } from './key-keeper.ts';
@@ -59,6 +60,7 @@ export type ArchiveParts = {
   readonly quality: QualityCases;
   readonly amendments: Amendments;
   readonly devices: Devices;
+  readonly reconciliation: Reconciliation;
   readonly accounts: Accounts;
   readonly audit: AuditLog;
   readonly keys: KeyKeeper;
@@ -155,6 +157,7 @@ export class Archive {
   readonly quality: QualityCases;
   readonly amendments: Amendments;
   readonly devices: Devices;
+  readonly reconciliation: Reconciliation;
   readonly accounts: Accounts;
   readonly audit: AuditLog;
   readonly keys: KeyKeeper;
@@ -173,6 +176,7 @@ export class Archive {
     this.quality = parts.quality;
     this.amendments = parts.amendments;
     this.devices = parts.devices;
+    this.reconciliation = parts.reconciliation;
     this.accounts = parts.accounts;
     this.audit = parts.audit;
     this.keys = parts.keys;

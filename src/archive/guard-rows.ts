@@ -166,6 +166,9 @@ export const guardRows: AllRows = {
     judge: { action: 'step.read', about: inTenant },
     completeness: { action: 'step.read', about: (tenant, study) => ({ tenant, study }) },
   },
+  reconciliation: {
+    compare: { action: 'study.find', about: (_list, { tenant }) => ({ tenant }) },
+  },
   devices: {
     list: 'entity.read',
     find: 'entity.read',

@@ -81,6 +81,10 @@ export {
   roles,
   userRoles,
 } from './rights.ts';
+export type { Discrepancy, DiscrepancyKind, ReconciliationSummary } from './reconciliation.ts';
+export { discrepancyKinds, Reconciliation } from './reconciliation.ts';
+export type { RisColumn, RisStudy } from './ris-list.ts';
+export { RisListReader, risColumnNames } from './ris-list.ts';
 export type { FindOptions } from './studies.ts';
 export { Studies } from './studies.ts';
 export { absoluteMs, idleMs } from './sessions.ts';

@@ -4,9 +4,8 @@
 // they are encrypted; of a row the report tells its line, its study's UID and the names of its columns.
 // Left out on purpose: applying corrections (apply-corrections.ts).
 
-import { ArchiveError } from '../../base/index.ts';
+import { ArchiveError, columnName, type CsvRow, readCsv } from '../../base/index.ts';
 import { isUid } from '../../dicom/index.ts';
-import { type CsvRow, columnName, readCsv } from './csv.ts';
 import { isDay } from './days.ts';
 
 export type Correction = {
