@@ -154,6 +154,43 @@ test('the same UID with other bytes is classed by what differs, and only other p
   await opened.close();
 });
 
+test('what came long ago and is settled is compared with like anything else', async () => {
+  const { open } = house();
+  let opened = await open();
+  const settle = async (): Promise<void> => {
+    await opened.archive.sealOpen('all');
+    for await (const report of opened.archive.settle(async () => undefined, { all: true, signal: running }))
+      assert.ok(report.released);
+  };
+  const first = await store(opened, makeInstance({ study, pixels: samples, patientId: '' }));
+  await settle();
+  const second = await store(opened, makeInstance({ study, pixels: samples, patientId: '', explicit: false }), {
+    syntax: implicitLittleEndian,
+  });
+  await settle();
+  const third = await store(opened, makeInstance({ study, patientId: '' }));
+  const check = async (): Promise<void> => {
+    const told = await opened.archive.quality.ofInstance(defaultTenant, `${study}.1.1`);
+    assert.deepEqual(
+      told.map((each) => [each.id, each.with, each.difference]),
+      [
+        [second.id, first.id, 'syntax'],
+        [third.id, first.id, 'pixels'],
+      ],
+    );
+    assert.deepEqual(await kindsOf(opened), ['other-pixels', 'patient-id-missing']);
+  };
+  assert.equal(await compareAll(opened), 2);
+  await check();
+  await settle();
+  await check();
+  await opened.close();
+  opened = await open({ rebuild: { fromMedia: false, onPack: () => undefined } });
+  await check();
+  assert.equal(await compareAll(opened), 0);
+  await opened.close();
+});
+
 test('another study or series under a known UID is a case, and a document with other content', async () => {
   const opened = await house().open();
   const uid = `${study}.7.7`;
