@@ -114,7 +114,7 @@ export class Audit implements CallTeller {
   tell(event: AuditEvent): void {
     this.#waiting.push({ event, done: undefined });
     if (this.#waiting.length >= auditEventsMax) this.#write();
-    else if (!this.#isCarrying) this.#timer ??= this.#later();
+    else if (!this.#isCarrying && this.#timer === undefined) this.#timer = this.#later();
   }
 
   /** Writes what is there. Rejects when it cannot be made durable; it is tried again. */
@@ -202,7 +202,7 @@ export class Audit implements CallTeller {
         await this.#vault.say('control', [{ kind: recordKind.event, group, plain }]);
       } catch (error) {
         for (const { done } of this.#batch?.waiting ?? []) done?.reject(error);
-        if (!this.#stopping.signal.aborted) this.#timer ??= this.#later();
+        if (!this.#stopping.signal.aborted && this.#timer === undefined) this.#timer = this.#later();
         throw error;
       }
       for (const { done } of this.#batch.waiting) done?.resolve();

@@ -15,6 +15,7 @@ import { addImagingRoutes } from './imaging-routes.ts';
 import { metricsText } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { homePage, type Language, languageOf, policyOf, setupOverPage, setupPage } from './pages.ts';
+import { addSessionRoutes, sessionOf } from './session-routes.ts';
 
 export type ConsoleOptions = {
   /** The archive now; throws BUSY while it is being made again. */
@@ -217,6 +218,7 @@ function addRoutes(server: FastifyInstance, options: ConsoleOptions): void {
     );
     return reply.type('application/json; charset=utf-8').send(text);
   });
+  addSessionRoutes(server, (request) => asVisitor(options, request));
   addImagingRoutes(server, (request) => archiveOf(request, options), refuse);
   server.get('/setup', async (request, reply) => {
     if ((await secretOf(options)) !== undefined) return sendPage(request, reply, options, setupPage);
@@ -249,14 +251,18 @@ function keptStatus(options: ConsoleOptions): () => Promise<ArchiveStatus> {
 }
 
 async function isLoggedIn(request: FastifyRequest, options: ConsoleOptions): Promise<boolean> {
-  const from = { door: 'console', address: request.socket.remoteAddress };
-  return (await asVisitor(options, request).accounts.callerOf(request.headers.authorization, from)) !== undefined;
+  return (await archiveOf(request, options)) !== undefined;
 }
 
 /** The archive for who sends a request; undefined when that has not shown who they are. */
 async function archiveOf(request: FastifyRequest, options: ConsoleOptions): Promise<Archive | undefined> {
   const from = { door: 'console', address: request.socket.remoteAddress };
-  const caller = await asVisitor(options, request).accounts.callerOf(request.headers.authorization, from);
+  const { accounts } = asVisitor(options, request);
+  const { authorization } = request.headers;
+  const session = authorization === undefined ? sessionOf(request) : undefined;
+  const caller = await (session === undefined
+    ? accounts.callerOf(authorization, from)
+    : accounts.ofSession(session, from));
   return caller === undefined ? undefined : options.archive().as(caller);
 }
 

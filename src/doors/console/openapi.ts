@@ -17,6 +17,79 @@ const errorSchema = {
   required: ['error'],
 };
 
+const texts = (names: readonly string[], others: readonly string[] = []): object => ({
+  required: true,
+  content: {
+    'application/json': {
+      schema: {
+        type: 'object',
+        properties: Object.fromEntries([...names, ...others].map((name) => [name, { type: 'string' }])),
+        required: names,
+        additionalProperties: false,
+      },
+    },
+  },
+});
+
+const whoSchema = {
+  type: 'object',
+  properties: {
+    user: { type: 'string' },
+    tenant: { type: 'integer' },
+    actions: { type: 'array', items: { type: 'string' } },
+    mustChange: { enum: ['provisional', 'old'] },
+  },
+  required: ['user', 'tenant', 'actions'],
+};
+const notIn = jsonOf('not logged in', { $ref: '#/components/schemas/Error' });
+const heldBack = jsonOf('too many were wrong: none is taken for a while', { $ref: '#/components/schemas/Error' });
+
+/** A browser's log-in: the session is a cookie. */
+const sessionPaths = {
+  '/api/login': {
+    post: {
+      summary: 'Logs in; answers codeWanted where a second factor is asked for',
+      security: [],
+      requestBody: texts(['user', 'password'], ['code']),
+      responses: { 200: jsonOf('who one is', whoSchema), 401: notIn, 429: heldBack },
+    },
+  },
+  '/api/logout': { post: { summary: 'Ends the session', security: [], responses: { 204: { description: 'ended' } } } },
+  '/api/session': {
+    get: { summary: 'Who the session is of', security: [], responses: { 200: jsonOf('who', whoSchema), 401: notIn } },
+  },
+  '/api/password': {
+    post: {
+      summary: "Changes one's own password",
+      security: [],
+      requestBody: texts(['user', 'password', 'next']),
+      responses: { 204: { description: 'changed; all sessions have ended' }, 401: notIn, 429: heldBack },
+    },
+  },
+  '/api/factor': {
+    post: {
+      summary: 'Begins a second factor (TOTP): a URL for an authenticator',
+      security: [],
+      requestBody: texts(['user', 'password']),
+      responses: { 200: jsonOf('the URL', { type: 'object', properties: { url: { type: 'string' } } }), 401: notIn },
+    },
+  },
+  '/api/factor/confirm': {
+    post: {
+      summary: 'Confirms it with a code: recovery codes, told this once',
+      security: [],
+      requestBody: texts(['user', 'password', 'code']),
+      responses: {
+        200: jsonOf('recovery codes', {
+          type: 'object',
+          properties: { recovery: { type: 'array', items: { type: 'string' } } },
+        }),
+        401: notIn,
+      },
+    },
+  },
+};
+
 export function openApi(version: string): object {
   return {
     openapi: '3.1.0',
@@ -141,6 +214,7 @@ export function openApi(version: string): object {
           },
         },
       },
+      ...sessionPaths,
       '/api/openapi.json': {
         get: { summary: 'This page', security: [], responses: { 200: { description: 'OpenAPI' } } },
       },
