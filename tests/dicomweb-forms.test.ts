@@ -223,3 +223,39 @@ test('attributes are given in XML where that is asked for', async () => {
   assert.equal(stored.headers.get('content-type'), 'application/dicom+xml');
   assert.ok((await stored.text()).includes('keyword="FailureReason"'));
 });
+
+test('all pixels and all values of a place are given at once', async () => {
+  const other = `${study}.3`;
+  await house.store(makeInstance({ study: other, frames: 2, more: [[0x0040_a160, 'UT', Buffer.alloc(70_000, 0x41)]] }));
+  await house.store(makeInstance({ study: other, number: 2, modality: 'SR', pixels: null }));
+  const header = makeInstance({ study: other, number: 3, frames: 3, pixels: null });
+  await house.store(Buffer.concat([header, encapsulated(codedFrames(3), 1)]), jpegLs);
+  for (const path of [`/studies/${other}`, `/studies/${other}/series/${other}.1`]) {
+    const frames = await partsOf(await house.get(`${path}/pixeldata`));
+    assert.equal(frames.length, 5, path);
+    assert.ok(frames.every(({ bytes }) => bytes.byteLength === frameBytes));
+    assert.ok(frames[4]?.headers.get('content-location')?.endsWith(`${other}.1.3/frames/3`));
+    const values = await partsOf(await house.get(`${path}/bulkdata`));
+    assert.equal(values.length, 5, 'a text, native pixels and three coded frames');
+    const [text] = values;
+    const alone = await house.get((text?.headers.get('content-location') ?? '').replace(house.root, ''));
+    assert.ok((await partsOf(alone))[0]?.bytes.equals(text?.bytes ?? Buffer.alloc(0)));
+  }
+  const one = `/studies/${other}/series/${other}.1/instances/${other}.1.2`;
+  assert.equal((await house.get(`${one}/pixeldata`)).status, 404);
+  assert.equal((await house.get(`${one}/bulkdata`)).status, 404);
+  assert.equal((await house.get(`/studies/${other}/pixeldata`, { accept: 'video/mp4' })).status, 406);
+  assert.equal((await house.get(`/studies/${other}/bulkdata`, { accept: 'text/html' })).status, 406);
+});
+
+test('an offset table that fits no fragment is passed over', async () => {
+  const odd = `${study}.4`;
+  const bytes = Buffer.from(encapsulated(codedFrames(3), 1));
+  // A table of three offsets that lead into the middle of fragments, in place of the empty one.
+  const table = Buffer.from('feff00e00c000000000000000300000009000000', 'hex');
+  const pixels = Buffer.concat([bytes.subarray(0, 12), table, bytes.subarray(20)]);
+  await house.store(Buffer.concat([makeInstance({ study: odd, frames: 3, pixels: null }), pixels]), jpegLs);
+  const parts = await partsOf(await house.get(`${pathOf(odd)}/frames/3,2`));
+  assert.ok(parts[0]?.bytes.equals(frameOf(pixelsOf(3), 3)));
+  assert.ok(parts[1]?.bytes.equals(frameOf(pixelsOf(3), 2)));
+});

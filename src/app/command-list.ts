@@ -20,15 +20,7 @@ import { configCheck, diskAdd, diskList, diskRetire, version } from './commands/
 import { keysExport, keysImport, keysShred, keysStatus } from './commands/keys.ts';
 import { ls, rm, where } from './commands/ls.ts';
 import { echo, find, send } from './commands/peers.ts';
-import {
-  tokenCreate,
-  tokenList,
-  tokenRevoke,
-  userAdd,
-  userList,
-  userPassword,
-  userSet,
-} from './commands/people.ts';
+import { tokenCreate, tokenList, tokenRevoke, userAdd, userList, userPassword, userSet } from './commands/people.ts';
 import { prefetch, prefetchList, prefetchRemove, prefetchSet } from './commands/prefetch.ts';
 import { pull, pullFolder, pullStatus, pullStop, pullWeb } from './commands/pull.ts';
 import { pullReport, pullVerify } from './commands/pull-report.ts';

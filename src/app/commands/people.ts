@@ -54,7 +54,9 @@ export const userList = defineCommand({
     const users = await archive.accounts.users();
     if (json)
       for (const { key, row } of users)
-        terminal.out(JSON.stringify({ user: key, role: row.role, disabled: row.disabled, provisional: row.provisional }));
+        terminal.out(
+          JSON.stringify({ user: key, role: row.role, disabled: row.disabled, provisional: row.provisional }),
+        );
     else
       for (const line of tableText(users.map(({ key, row }) => [key, row.role, row.disabled ? 'disabled' : ''])))
         terminal.out(line);

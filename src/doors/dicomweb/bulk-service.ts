@@ -61,7 +61,7 @@ function bulkFormFor(
   throw new HttpProblem(406, `a value is given as ${bytesType}, alone or as a part of multipart/related`);
 }
 
-async function pixelValue({ pixelsOffset, sizeBytes, read }: LittleEndianSource): Promise<ElementValue> {
+export async function pixelValue({ pixelsOffset, sizeBytes, read }: LittleEndianSource): Promise<ElementValue> {
   if (pixelsOffset === undefined) throw noValue();
   // The length is what stands before the value, in every form of little endian.
   const before: Uint8Array[] = [];

@@ -11,6 +11,7 @@ import { ArchiveError, type Clock, type Random } from '../../base/index.ts';
 import { PixelPool } from '../../dicom/index.ts';
 import { BaseUrl, type BaseUrlOptions } from './base-url.ts';
 import { BodyLane } from './body-lane.ts';
+import { answerAllBulkData, answerPixelData } from './all-values.ts';
 import { answerBulkData } from './bulk-service.ts';
 import { corsOf } from './cors.ts';
 import type { Exchange } from './exchange.ts';
@@ -159,6 +160,10 @@ async function answerRoute(exchange: Exchange, route: Route, options: DicomWebOp
         : answerMetadata(exchange, route.place, kept.cache);
     case 'frames':
       return answerFrames(exchange, route.place, { frames: route.frames, ...parts });
+    case 'pixeldata':
+      return answerPixelData(exchange, route.place, parts);
+    case 'allbulkdata':
+      return answerAllBulkData(exchange, route.place, parts);
     case 'bulkdata':
       return answerBulkData(exchange, route.place, { path: route.path, ...parts });
     case 'uri':

@@ -5,7 +5,7 @@
 // Left out on purpose: what is in a frame.
 
 import { runsOfFrames } from '../../archive/index.ts';
-import { ArchiveError, viewOf } from '../../base/index.ts';
+import { ArchiveError, isArchiveError, viewOf } from '../../base/index.ts';
 import { type DataSet, DataSetReader, FragmentsElement, type TransferSyntax, tags } from '../../dicom/index.ts';
 
 /** Runs of bytes of the data set that are one frame together, in order. */
@@ -63,12 +63,18 @@ export async function encapsulatedFrames(
   if (starts === undefined || starts.some((each, index) => index > 0 && each <= (starts[index - 1] as number)))
     return fromFragments(pixels, count, frames);
   const places: FramePlace[] = [];
-  for (const frame of frames) {
-    const from = firstItem + (starts[frame - 1] as number);
-    const next = starts[frame];
-    places.push(await fragmentsFrom(pixels, from, next === undefined ? undefined : firstItem + next));
+  try {
+    for (const frame of frames) {
+      const from = firstItem + (starts[frame - 1] as number);
+      const next = starts[frame];
+      places.push(await fragmentsFrom(pixels, from, next === undefined ? undefined : firstItem + next));
+    }
+    return places;
+  } catch (error) {
+    // A table that fits no fragment is none.
+    if (!isArchiveError(error, 'DICOM_MALFORMED')) throw error;
+    return fromFragments(pixels, count, frames);
   }
-  return places;
 }
 
 function malformed(): ArchiveError {

@@ -42,7 +42,7 @@ export async function sendFrames(
   if (answeredUnchanged(request, reply, stamp)) return;
   const source = await littleEndianSource(archive, instance);
   const frames = asked.frames ?? allFrames(source);
-  const { form, given } = await opened(source, await framesOf(source, frames), wanted, pool);
+  const { form, given } = await openFrames(source, await framesOf(source, frames), wanted, pool);
   if (!form.multipart) {
     for await (const only of given)
       return sendBytes(exchange, { 'content-type': form.contentType }, { stamp, ...only });
@@ -51,7 +51,7 @@ export async function sendFrames(
 }
 
 /** Frames in the form that was asked for, the first of them made; what is stored in place of a form that nobody named and that cannot be. */
-async function opened(
+export async function openFrames(
   source: LittleEndianSource,
   found: readonly Frame[],
   wanted: FrameForm,
@@ -77,7 +77,7 @@ async function* follows(first: readonly Frame[], rest: AsyncIterable<Frame>): As
   yield* rest;
 }
 
-function allFrames({ header }: LittleEndianSource): readonly number[] {
+export function allFrames({ header }: LittleEndianSource): readonly number[] {
   return Array.from({ length: frameShapeOf(header).count }, (_, index) => index + 1);
 }
 

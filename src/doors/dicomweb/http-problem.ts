@@ -80,6 +80,9 @@ export class ClientGone extends Error {
   }
 }
 
+/** What is busy, or lacks a disk for the moment, may be asked again then. */
+const retrySeconds = '10';
+
 const codeOfStatus: Readonly<Record<number, ErrorCode>> = {
   401: 'ACCESS_DENIED',
   404: 'NOT_FOUND',
@@ -95,7 +98,7 @@ export function problemAnswer(error: unknown): HttpAnswer {
   const { code, message, hint } = told;
   return {
     status: isProblem ? error.status : statuses[code],
-    headers: isProblem ? error.headers : {},
+    headers: isProblem ? error.headers : statuses[code] === 503 ? { 'retry-after': retrySeconds } : {},
     body: JSON.stringify({ error: { code, message, hint } }),
   };
 }

@@ -15,7 +15,7 @@ export type Place = {
 
 export type Route =
   | { readonly kind: 'search'; readonly level: Level; readonly place: Place }
-  | { readonly kind: 'retrieve' | 'metadata'; readonly place: Place }
+  | { readonly kind: 'retrieve' | 'metadata' | 'pixeldata' | 'allbulkdata'; readonly place: Place }
   | {
       readonly kind: 'rendered' | 'thumbnail';
       readonly place: Place;
@@ -61,7 +61,8 @@ export function parseRoute(path: string): Route | undefined {
 function resourceOf(place: Place, rest: readonly string[]): Route | undefined {
   const [word, ...more] = rest;
   if (word === undefined) return { kind: 'retrieve', place };
-  if (more.length === 0 && word === 'metadata') return { kind: 'metadata', place };
+  if (more.length === 0 && (word === 'metadata' || word === 'pixeldata')) return { kind: word, place };
+  if (more.length === 0 && word === 'bulkdata') return { kind: 'allbulkdata', place };
   if (more.length === 0 && (word === 'rendered' || word === 'thumbnail'))
     return { kind: word, place, frames: undefined };
   if (place.instance === undefined) return undefined;
@@ -102,7 +103,7 @@ export function framesOf(list: string): readonly number[] {
 }
 
 /** `00081140/0/00081155`: tags, and between them numbers of items from 0. */
-function elementPathOf(segments: readonly string[]): readonly number[] {
+export function elementPathOf(segments: readonly string[]): readonly number[] {
   const path = segments.map((text, index) => {
     const form = index % 2 === 0 ? /^[0-9a-f]{8}$/i : /^\d{1,9}$/;
     if (!form.test(text)) throw new ArchiveError('ARGUMENT_INVALID', 'the path of bulk data is tag/item/tag/...');
