@@ -1,8 +1,16 @@
 // Every command there is, in the order of the help.
 
 import type { Command } from './command.ts';
-import { auditExport, auditList, auditVerify } from './commands/audit.ts';
+import {
+  alarmList,
+  alarmTake,
+  alarmTargetList,
+  alarmTargetRemove,
+  alarmTargetSet,
+  alarmTest,
+} from './commands/alarms.ts';
 import { amendmentCommands } from './commands/amendments.ts';
+import { auditExport, auditList, auditVerify } from './commands/audit.ts';
 import { deviceCommands } from './commands/devices.ts';
 import { aeList, aeRefused, aeRemove, aeSet } from './commands/entities.ts';
 import {
@@ -46,6 +54,12 @@ export const commands: readonly Command[] = [
   diskList,
   diskAdd,
   diskRetire,
+  alarmList,
+  alarmTake,
+  alarmTest,
+  alarmTargetSet,
+  alarmTargetList,
+  alarmTargetRemove,
   keysExport,
   keysImport,
   keysStatus,

@@ -49,6 +49,7 @@ export const exitCodes = {
   DICOM_TIMEOUT: failed,
   DICOM_CANCELLED: failed,
   LIMIT_EXCEEDED: failed,
+  NOTICE_UNSENT: failed,
   AMENDMENT_CONFLICT: failed,
   BUSY: failed,
   CLOSED: failed,

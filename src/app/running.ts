@@ -7,6 +7,7 @@
 
 import {
   Accounts,
+  Alarms,
   Amendments,
   ApplicationEntities,
   Applier,
@@ -208,6 +209,8 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
   const objects = new Objects({ vault, catalog, clock, random });
   const accounts = new Accounts({ vault, catalog, clock, random });
   const forwarding = new Forwarding({ catalog, accounts, clock });
+  const entities = new ApplicationEntities({ accounts, catalog, sql, clock });
+  const alarms = new Alarms({ accounts, catalog, entities, forwarding, sql, clock });
   const texts = await readTexts(catalog);
   const instances = new Instances({
     texts,
@@ -215,9 +218,11 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     catalog,
     clock,
     random,
-    onStored: (stored, how) => forwarding.note(stored, how),
+    onStored: async (stored, how) => {
+      if (how.source !== undefined) alarms.arrived(how.source);
+      await forwarding.note(stored, how);
+    },
   });
-  const entities = new ApplicationEntities({ accounts, catalog, sql, clock });
   const commitments = new Commitments({ vault, catalog, accounts, clock, copies: settings.copies });
   const keys = new KeyKeeper({ live, vault, catalog, clock, random, mayShred: async () => undefined });
   const finished = await keys.finish();
@@ -261,6 +266,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     entities,
     commitments,
     forwarding,
+    alarms,
     quality,
     prefetch: new Prefetch({ catalog, accounts, entities, forwarding, clock }),
     steps,

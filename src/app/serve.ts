@@ -4,8 +4,10 @@
 // go of everything within its limit; while the database is made again, doors answer BUSY and nothing is lost.
 // What it says goes to standard error, one line each, with the time; no line holds a name of a patient or an object.
 
-import type { Archive } from '../archive/index.ts';
+import { hostname } from 'node:os';
+import { type Archive, background } from '../archive/index.ts';
 import { ArchiveError, systemClock, systemRandom, toArchiveError } from '../base/index.ts';
+import { AlarmDoor } from '../doors/alarms/index.ts';
 import { type ConsoleDoor, openConsole } from '../doors/console/index.ts';
 import { type DicomWebDoor, openDicomWeb } from '../doors/dicomweb/index.ts';
 import { type DimseDoor, openDimse } from '../doors/dimse/index.ts';
@@ -23,6 +25,7 @@ import { version } from './version.ts';
 
 const stopMsMax = 9000;
 const secretBytes = 24;
+const telling = background('alarms');
 /** Certificates live for months; what the operator changes is shown within the hour. */
 const renewalMs = 3_600_000;
 
@@ -108,6 +111,7 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
   let web: DicomWebDoor | undefined;
   let dimse: DimseDoor | undefined;
   let control: ControlServer | undefined;
+  let alarms: AlarmDoor | undefined;
   let renewing: NodeJS.Timeout | undefined;
   const running = await served.open(flags['accept-clock'] === true);
   const { data } = running;
@@ -167,6 +171,13 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
       clock: systemClock,
       onFault: (what, error) => fault(what, error),
     });
+    alarms = new AlarmDoor({
+      archive: () => served.archive.as(telling),
+      site: hostname(),
+      certificateEndsMs: () => certificates?.endsMs,
+      clock: systemClock,
+      onFault: (what, error) => fault(what, error),
+    });
     control = await ControlServer.listen({
       settings,
       commands,
@@ -197,7 +208,7 @@ async function serve(run: CommandRun, commands: readonly Command[]): Promise<num
     const limit = setTimeout(() => process.exit(1), stopMsMax);
     limit.unref();
     clearInterval(renewing);
-    await Promise.allSettled([control?.close(), dimse?.close(), door?.close(), web?.close()]);
+    await Promise.allSettled([control?.close(), alarms?.close(), dimse?.close(), door?.close(), web?.close()]);
     await data.setEndpoints(undefined).catch(() => undefined);
     await served.close().catch((error: unknown) => fault('stopping', error));
     clearTimeout(limit);

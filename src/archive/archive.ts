@@ -10,6 +10,7 @@ import type { Swept } from '../flow/index.ts';
 import type { PackClassName } from '../format/index.ts';
 import type { CopyReport, KnownLoss, Pace, PlacementKind, RepairReport, StoreDisk, Vault } from '../vault/index.ts';
 import type { Accounts } from './accounts.ts';
+import type { Alarms, Findings } from './alarms.ts';
 import type { Amendments } from './amendments.ts';
 import type { ApplicationEntities } from './application-entities.ts';
 import type { Applier } from './applier.ts';
@@ -57,6 +58,7 @@ export type ArchiveParts = {
   readonly forwarding: Forwarding;
   readonly prefetch: Prefetch;
   readonly steps: ProcedureSteps;
+  readonly alarms: Alarms;
   readonly quality: QualityCases;
   readonly amendments: Amendments;
   readonly devices: Devices;
@@ -134,6 +136,7 @@ export type ArchiveStatus = {
     readonly seals: number;
   };
   readonly start: StartNotes;
+  readonly findings: Findings;
 };
 
 const lossesToldMax = 100;
@@ -154,6 +157,7 @@ export class Archive {
   readonly forwarding: Forwarding;
   readonly prefetch: Prefetch;
   readonly steps: ProcedureSteps;
+  readonly alarms: Alarms;
   readonly quality: QualityCases;
   readonly amendments: Amendments;
   readonly devices: Devices;
@@ -173,6 +177,7 @@ export class Archive {
     this.forwarding = parts.forwarding;
     this.prefetch = parts.prefetch;
     this.steps = parts.steps;
+    this.alarms = parts.alarms;
     this.quality = parts.quality;
     this.amendments = parts.amendments;
     this.devices = parts.devices;
@@ -312,10 +317,14 @@ export class Archive {
         seals: await vault.register.counter('seals'),
       },
       start: this.#parts.startNotes,
+      findings: problems.findings,
     };
   }
 
-  async #problems(disks: ArchiveStatus['disks'], keys: KeyStatus): Promise<{ health: Health; lines: string[] }> {
+  async #problems(
+    disks: ArchiveStatus['disks'],
+    keys: KeyStatus,
+  ): Promise<{ health: Health; lines: string[]; findings: Findings }> {
     const { vault, applier, startNotes, copies } = this.#parts;
     const lines: string[] = [];
     for (const disk of disks) {
@@ -344,7 +353,12 @@ export class Archive {
       lines.push(`the catalog takes no more changes (${applier.failure.code}): restart`);
     // A warning about keys asks for an action, and is no sign of ill health.
     const health = failing || applier.failure !== undefined ? 'failing' : lines.length > 0 ? 'degraded' : 'good';
-    return { health, lines: [...lines, ...keys.warnings] };
+    const findings = {
+      hasFewCopies: short.length > 0,
+      unreadableEntries: applier.passedOverCount,
+      isCatalogStopped: applier.failure !== undefined,
+    };
+    return { health, lines: [...lines, ...keys.warnings], findings };
   }
 }
 

@@ -166,6 +166,20 @@ export const guardRows: AllRows = {
     judge: { action: 'step.read', about: inTenant },
     completeness: { action: 'step.read', about: (tenant, study) => ({ tenant, study }) },
   },
+  alarms: {
+    list: 'status.read',
+    take: { action: 'alarm.change', about: (cause, subject) => ({ subject: `${cause}/${subject}` }) },
+    // Their URLs may hold passwords.
+    targets: 'alarm.change',
+    setTarget: { action: 'alarm.change', about: ({ name }) => ({ subject: name }) },
+    removeTarget: { action: 'alarm.change', about: (name) => ({ subject: name }) },
+    test: { action: 'alarm.change', about: (name) => ({ subject: name }) },
+    arrived: 'alarm.work',
+    look: 'alarm.work',
+    due: 'alarm.work',
+    delivered: 'alarm.work',
+    failed: 'alarm.work',
+  },
   reconciliation: {
     compare: { action: 'study.find', about: (_list, { tenant }) => ({ tenant }) },
   },

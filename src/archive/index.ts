@@ -5,8 +5,11 @@
 // always are. Errors are those of the vault, DATABASE_FAILED, NOT_FOUND and ARGUMENT_INVALID, and name no object.
 // `project` is versioned: `projectVersion`.
 
+export { type AlarmLanguage, type AlarmNotice, type AlarmState, alarmLanguages, alarmText } from '../policy/index.ts';
 export type { LogIn, LogInOutcome, SiteWrite } from './accounts.ts';
 export { Accounts } from './accounts.ts';
+export { type AlarmTarget, type TargetForm, targetForms } from './alarm-rows.ts';
+export { type AlarmDelivery, Alarms } from './alarms.ts';
 export type { Amended, AmendedValue, Amending } from './amendments.ts';
 export { Amendments } from './amendments.ts';
 export type { Admission, ApplicationEntity, Refusal, RefusalReason } from './application-entities.ts';

@@ -36,6 +36,8 @@ export const actions = {
   'forward.read': { says: 'see rules, queue and ledger of forwarding', audit: 'none' },
   'forward.change': { says: 'change rules and queue of forwarding', audit: 'each' },
   'forward.work': { says: 'take from the queue of forwarding and note what was sent', audit: 'none' },
+  'alarm.change': { says: 'take alarms up, and say whom they are told', audit: 'each' },
+  'alarm.work': { says: 'look for what is wrong, and tell it', audit: 'none' },
   'user.read': { says: 'list users and tokens', audit: 'none' },
   'user.change': { says: 'make, change and disable users, tokens and second factors', audit: 'each' },
   'user.self': { says: "change one's own password and second factor, by showing the password", audit: 'window' },
@@ -68,7 +70,9 @@ type RoleFacts = { readonly says: string; readonly actions: readonly Action[] };
 export const userRoles = {
   admin: {
     says: 'the account of a first start: all but changing what was audited; to be disabled when the three administrators are named',
-    actions: actionNames.filter((action) => !['commitment.work', 'forward.work', 'site.write'].includes(action)),
+    actions: actionNames.filter(
+      (action) => !['commitment.work', 'forward.work', 'alarm.work', 'site.write'].includes(action),
+    ),
   },
   system: {
     says: 'system administrator (系统管理员): disks, packs, forwarding',
@@ -78,6 +82,7 @@ export const userRoles = {
       'entity.read',
       'forward.read',
       'forward.change',
+      'alarm.change',
       'step.read',
       'key.read',
       'study.send',
@@ -118,8 +123,10 @@ export const otherRoles = {
     actions: ['study.find', 'study.read', 'study.store', 'study.send', 'commitment.ask', 'step.report', 'entity.read'],
   },
   task: {
-    says: 'work in the background: forwarding, answering commitments',
+    says: 'work in the background: forwarding, answering commitments, telling alarms',
     actions: [
+      'status.read',
+      'alarm.work',
       'study.find',
       'study.read',
       'study.send',

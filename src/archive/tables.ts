@@ -49,6 +49,34 @@ export const archiveTables = [
     dump: '',
   }),
   auditTable,
+  defineTable({
+    name: 'alarm_outbox',
+    room: 'archive',
+    class: 'cache',
+    columns: {
+      id: 'integer',
+      target: 'text',
+      notice: 'text',
+      created_ms: 'integer',
+      due_ms: 'integer',
+      tries: 'integer',
+    },
+    dump: '',
+  }),
+  defineTable({
+    name: 'disk_days',
+    room: 'archive',
+    class: 'cache',
+    columns: { label: 'text', day: 'integer', at_ms: 'integer', free_bytes: 'integer' },
+    dump: '',
+  }),
+  defineTable({
+    name: 'peer_hours',
+    room: 'archive',
+    class: 'cache',
+    columns: { title: 'text', week: 'integer', hour: 'integer', last_ms: 'integer' },
+    dump: '',
+  }),
 ];
 
 export const archiveMigrations = [
@@ -85,6 +113,23 @@ export const archiveMigrations = [
       'CREATE INDEX audit_events_by_time ON audit_events (at_ms, event_no)',
       'CREATE INDEX audit_events_by_who ON audit_events (who, at_ms, event_no)',
       'CREATE INDEX audit_events_by_study ON audit_events (study_uid, at_ms, event_no) WHERE study_uid IS NOT NULL',
+    ],
+  }),
+  defineMigration({
+    room: 'archive',
+    number: 4,
+    name: 'alarms on their way, room on disks by day, hours in which peers send',
+    statements: [
+      `CREATE TABLE alarm_outbox (
+        id INTEGER PRIMARY KEY, target TEXT NOT NULL, notice TEXT NOT NULL, created_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL,
+        tries INTEGER NOT NULL
+      ) STRICT`,
+      `CREATE TABLE disk_days (
+        label TEXT NOT NULL, day INTEGER NOT NULL, at_ms INTEGER NOT NULL, free_bytes INTEGER NOT NULL, PRIMARY KEY (label, day)
+      ) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE peer_hours (
+        title TEXT NOT NULL, week INTEGER NOT NULL, hour INTEGER NOT NULL, last_ms INTEGER NOT NULL, PRIMARY KEY (title, week, hour)
+      ) STRICT, WITHOUT ROWID`,
     ],
   }),
 ];

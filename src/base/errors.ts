@@ -55,6 +55,7 @@ export const errorRegistry = {
   DICOM_ABORTED: { retry: 'later', hint: 'the association broke off: look at the log of the peer' },
   DICOM_TIMEOUT: { retry: 'later', hint: 'the peer did not answer in time' },
   DICOM_CANCELLED: { retry: 'never', hint: 'whoever asked has cancelled' },
+  NOTICE_UNSENT: { retry: 'later', hint: 'check the address, the password and the network of the target' },
   LIMIT_EXCEEDED: { retry: 'never', hint: 'the named limit holds: see docs/limits.md' },
   AMENDMENT_CONFLICT: {
     retry: 'never',

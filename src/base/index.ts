@@ -23,6 +23,7 @@ export type { Clock, HybridTime } from './clock.ts';
 export { HybridClock, hybridAheadMsMax, hybridMs, hybridOfMs, ManualClock, systemClock } from './clock.ts';
 export type { CsvRow } from './csv.ts';
 export { CsvReader, columnName, csvLine, readCsv } from './csv.ts';
+export * as der from './der.ts';
 export { crc32, Sha256, sha256, sha256Of, sha256SizeBytes } from './digest.ts';
 export type { ErrorCode, Retry } from './errors.ts';
 export { ArchiveError, errorCodes, errorRegistry, isArchiveError, toArchiveError } from './errors.ts';

@@ -46,6 +46,11 @@ export class CertificateKeeper {
     return this.#authorityCert;
   }
 
+  /** The day on which what is shown ends. */
+  get endsMs(): number | undefined {
+    return this.#shown === undefined ? undefined : endOf(this.#shown.cert);
+  }
+
   /**
    * What is to be shown now; `undefined` when that is what was shown before. To be asked at the start and once a day. CONFIG_INVALID when the operator's
    * files cannot be used, DISK_READ_ONLY when ours cannot be written.

@@ -6,8 +6,9 @@
 
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { isIP } from 'node:net';
-import { concatBytes, utf8Bytes } from '../../base/index.ts';
-import { bitString, integer, numbered, objectId, octets, sequence, setOf, time, truth, utf8String } from './der.ts';
+import { der, utf8Bytes } from '../../base/index.ts';
+
+const { bitString, integer, numbered, objectId, octets, sequence, setOf, time, truth, utf8String } = der;
 
 export type Identity = { readonly cert: string; readonly key: string };
 
@@ -134,7 +135,7 @@ function signed(parts: {
   const signature = sign('sha256', said, { key: signer, dsaEncoding: 'der' });
   const bytes = sequence(said, signatureAlgorithm, bitString(signature));
   const lines =
-    Buffer.from(concatBytes([bytes]))
+    Buffer.from(bytes)
       .toString('base64')
       .match(/.{1,64}/g) ?? [];
   return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;

@@ -39,6 +39,7 @@ const failures = {
   CATALOG_AHEAD: 'failed',
   CLOCK_AHEAD: 'failed',
   LIMIT_EXCEEDED: 'mismatch',
+  NOTICE_UNSENT: 'failed',
   AMENDMENT_CONFLICT: 'failed',
   BUSY: 'full',
   CLOSED: 'full',

@@ -1,10 +1,11 @@
-// DER: the few forms of ASN.1 that a certificate is written in (ITU-T X.690).
+// DER: the few forms of ASN.1 that certificates and SNMP are written in (ITU-T X.690).
 //
 // Invariants: definite lengths, the shortest that fit; integers are written with the least bytes that keep their sign. Writing only: what others wrote is
 // read by Node.
-// Left out on purpose: every form that no certificate of ours has.
+// Left out on purpose: every form that neither has.
 
-import { assert, concatBytes, utf8Bytes } from '../../base/index.ts';
+import { assert } from './assert.ts';
+import { concatBytes, utf8Bytes } from './bytes.ts';
 
 const tag = {
   boolean: 0x01,
@@ -53,11 +54,12 @@ export function bitString(bytes: Uint8Array, unusedBits = 0): Uint8Array {
 
 /** An object identifier in dotted form. */
 export function objectId(dotted: string): Uint8Array {
-  const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
-  const bytes = [40 * first + second];
-  for (const arc of rest) {
-    const digits = [arc % 128];
-    for (let left = Math.floor(arc / 128); left > 0; left = Math.floor(left / 128)) digits.unshift(0x80 | (left % 128));
+  const [first = 0n, second = 0n, ...rest] = dotted.split('.').map(BigInt);
+  const bytes: number[] = [];
+  // Arcs below a UUID have 128 bits.
+  for (const arc of [40n * first + second, ...rest]) {
+    const digits = [Number(arc & 0x7fn)];
+    for (let left = arc >> 7n; left > 0n; left >>= 7n) digits.unshift(0x80 | Number(left & 0x7fn));
     bytes.push(...digits);
   }
   return written(tag.objectId, Uint8Array.from(bytes));
@@ -70,7 +72,8 @@ export function time(ms: number): Uint8Array {
   return written(isLate ? tag.generalizedTime : tag.utcTime, utf8Bytes(`${isLate ? text : text.slice(2)}Z`));
 }
 
-/** What stands under a number of its own in the place where it is. */
-export function numbered(number: number, content: Uint8Array, form: 'inner' | 'plain'): Uint8Array {
-  return written((form === 'inner' ? 0xa0 : 0x80) | number, content);
+/** What stands under a number of its own in the place where it is, or, for an application, wherever it is. */
+export function numbered(number: number, content: Uint8Array, form: 'inner' | 'plain' | 'application'): Uint8Array {
+  const classBits = { inner: 0xa0, plain: 0x80, application: 0x40 };
+  return written(classBits[form] | number, content);
 }
