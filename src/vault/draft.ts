@@ -19,6 +19,10 @@ export type Draft = {
 /** Up to here a fact or a list is stored as it is: a frame around so few bytes saves a third of them and costs more than all the rest of the record. */
 const factPlainBytesMax = 1024;
 
+/** From here on a fact is many in one, which stays on fast disks for ever: it is packed as well as it can be. */
+const manyFactsBytesMin = 16 * 1024;
+
 export function factHint(plain: Uint8Array): CodecHint {
-  return plain.byteLength <= factPlainBytesMax ? { kind: 'raw' } : { kind: 'bytes', effort: 'fast' };
+  if (plain.byteLength <= factPlainBytesMax) return { kind: 'raw' };
+  return { kind: 'bytes', effort: plain.byteLength < manyFactsBytesMin ? 'fast' : 'best' };
 }
