@@ -7,6 +7,8 @@ import { SeededRandom, utf8Bytes, writerId } from '../base/index.ts';
 import { migrate, openSqlite, type Sql, type SqlIntegers, type SqlValue } from '../sql/index.ts';
 import { Catalog } from './catalog.ts';
 import { catalogMigrations } from './migrations.ts';
+import type { Search, SearchField } from './search-pieces.ts';
+import { trialAmendment } from './trial-amendments.ts';
 import { TrialChanges, trialGroup, trialKeys } from './trial-changes.ts';
 
 /** The same database; keeps the text of every question asked. */
@@ -76,6 +78,56 @@ test('questions about objects and groups read an index in its order, never the w
       // The groups of one family are one, or a few after shredding.
       if (!text.includes('g.family = ?'))
         assert.doesNotMatch(steps, /USE TEMP B-TREE FOR ORDER BY/, `${text}\n${steps}`);
+    }
+  } finally {
+    await sql.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('questions by patient id and accession number, former ones too, and what an amendment touches, look rows up', async () => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'stele-plans-'));
+  const sql = await openSqlite({ path: path.join(folder, 'a.db') });
+  try {
+    await migrate(sql, catalogMigrations);
+    const asked = new Map<string, readonly SqlValue[]>();
+    const catalog = new Catalog(listening(sql, asked));
+    const { tenant } = trialGroup(1, 0);
+    const random = new SeededRandom(6);
+    const trial = new TrialChanges(random);
+    await catalog.applyBatch(
+      Array.from({ length: 200 }, (_, index) =>
+        index % 3 === 0 ? trialAmendment(random, trial.version(), tenant, trialGroup) : trial.other(),
+      ),
+      [],
+    );
+    const equals = (field: SearchField, value: string): Search => ({
+      tenant,
+      conditions: [{ field, match: { kind: 'equals', values: [value] } }],
+    });
+    const like = (field: SearchField, pattern: string): Search => ({
+      tenant,
+      conditions: [{ field, match: { kind: 'like', pattern } }],
+    });
+    for (const id of ['P0', 'P1', 'P2', 'A0', 'A1']) {
+      await catalog.search.studies(equals('patientId', id), { limit: 5 });
+      await catalog.search.studies(equals('accession', id), { limit: 5 });
+      await catalog.search.patients(equals('patientId', id), { limit: 5 });
+      await catalog.amendments.patients({ tenant, patientId: id, issuer: '' });
+      await catalog.amendments.historyOfPatient({ tenant, patientId: id, issuer: '' });
+    }
+    await catalog.search.studies(like('patientId', 'P*'), { limit: 5 });
+    for (const study of ['1.2.0', '1.2.1', '1.2.2']) {
+      await catalog.amendments.ofStudy(tenant, study);
+      await catalog.amendments.historyOfStudy(tenant, study);
+    }
+    assert.ok(asked.size >= 12, 'the questions were heard');
+    for (const [text, values] of asked) {
+      // A pattern walks along the dates of studies, as it always did.
+      if (text.includes('LIKE ?') && text.includes('FROM studies s')) continue;
+      const plan = await sql.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${text}`, values);
+      const steps = plan.map((step) => step.detail).join('; ');
+      assert.doesNotMatch(steps, /\bSCAN (s|p|a|x|studies|patients|amendments)\b(?! USING)/, `${text}\n${steps}`);
     }
   } finally {
     await sql.close();
