@@ -259,3 +259,25 @@ test('an offset table that fits no fragment is passed over', async () => {
   assert.ok(parts[0]?.bytes.equals(frameOf(pixelsOf(3), 3)));
   assert.ok(parts[1]?.bytes.equals(frameOf(pixelsOf(3), 2)));
 });
+
+test('pixels of floating point stand under their own attribute', async () => {
+  const map = `${study}.5`;
+  const pixels = new Uint8Array(new Float32Array(256).fill(0.5).buffer);
+  const head = Buffer.from('e07f08004f46000000040000', 'hex');
+  const header = Buffer.from(makeInstance({ study: map, sopClass: '1.2.840.10008.5.1.4.1.1.30', pixels: null }));
+  header.writeUInt16LE(32, header.indexOf(Buffer.from([0x28, 0, 0, 1])) + 8);
+  await house.store(Buffer.concat([header, head, pixels]));
+  const [metadata] = (await (await house.get(`/studies/${map}/metadata`)).json()) as Record<
+    string,
+    { vr: string; BulkDataURI?: string }
+  >[];
+  assert.equal(metadata?.['7FE00010'], undefined);
+  assert.equal(metadata?.['7FE00008']?.vr, 'OF');
+  const uri = (metadata?.['7FE00008']?.BulkDataURI ?? '').replace(house.root, '');
+  const whole = await house.get(uri, { accept: 'application/octet-stream' });
+  assert.ok(Buffer.from(await whole.arrayBuffer()).equals(Buffer.from(pixels)));
+  const [frame] = await partsOf(await house.get(`${pathOf(map)}/frames/1`));
+  assert.ok(frame?.bytes.equals(Buffer.from(pixels)));
+  assert.equal((await partsOf(await house.get(`/studies/${map}/bulkdata`))).length, 1);
+  assert.equal((await house.get(`${pathOf(map)}/rendered`)).status, 200);
+});

@@ -5,7 +5,7 @@
 
 import { ArchiveError } from '../../base/index.ts';
 import { transferSyntaxOf } from '../../dicom/index.ts';
-import { pixelValue } from './bulk-service.ts';
+import { pixelTags, pixelValue } from './bulk-service.ts';
 import { elementValueOf } from './element-value.ts';
 import { type Exchange, type Instance, urlOf } from './exchange.ts';
 import { findInstances } from './found-instances.ts';
@@ -20,7 +20,6 @@ import { MultipartWriter } from './multipart-writer.ts';
 import { elementPathOf, type Place } from './routes.ts';
 
 const bytesType = 'application/octet-stream';
-const pixelDataTag = 0x7fe0_0010;
 const pixelForms = { mayBeSingle: false, storedFirst: false };
 
 type Part = { readonly type: string; readonly contentType: string; readonly location: string; readonly value: Frame };
@@ -78,7 +77,7 @@ async function* allValues(
     const source = await littleEndianSource(archive, instance);
     for (const location of urisIn(header)) {
       const path = elementPathOf(location.slice(begin.length).split('/'));
-      const isPixels = path.length === 1 && path[0] === pixelDataTag;
+      const isPixels = path.length === 1 && pixelTags.has(path[0] as number);
       if (isPixels && source.syntax.encapsulated) {
         const stored = frameFormFor([{ type: '*/*', params: new Map(), q: 1 }], source.syntax, {
           mayBeSingle: false,

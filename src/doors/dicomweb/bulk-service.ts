@@ -18,7 +18,7 @@ import type { Place } from './routes.ts';
 
 const bytesType = 'application/octet-stream';
 const undefinedLength = 0xffff_ffff;
-const pixelTags: ReadonlySet<number> = new Set([tags.PixelData, tags.FloatPixelData, tags.DoubleFloatPixelData]);
+export const pixelTags: ReadonlySet<number> = new Set([tags.PixelData, tags.FloatPixelData, tags.DoubleFloatPixelData]);
 
 export async function answerBulkData(
   exchange: Exchange,

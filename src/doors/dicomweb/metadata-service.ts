@@ -177,6 +177,7 @@ const comma = Buffer.from(',');
 const openBracket = Buffer.from('[');
 const closeBracket = Buffer.from(']');
 const pixelDataTag = '7FE00010';
+const parametricMap = '1.2.840.10008.5.1.4.1.1.30';
 
 /** One header as a JSON object. */
 export async function headerJson(archive: Archive, instance: Instance, base: string): Promise<Uint8Array> {
@@ -196,11 +197,18 @@ function bulkOf(instance: Instance, base: string): string {
 function withPixels(json: readonly Uint8Array[], instance: Instance, base: string): readonly Uint8Array[] {
   const last = json.at(-1);
   if (instance.headBytes >= instance.sizeBytes || last === undefined) return json;
-  const vr = transferSyntaxOf(instance.syntaxUid).encapsulated ? 'OB' : 'OW';
-  const uri = JSON.stringify(`${bulkOf(instance, base)}${pixelDataTag}`);
-  const pixels = `"${pixelDataTag}":{"vr":"${vr}","BulkDataURI":${uri}}}`;
+  const { tag, vr } = pixelsOf(instance);
+  const uri = JSON.stringify(`${bulkOf(instance, base)}${tag}`);
+  const pixels = `"${tag}":{"vr":"${vr}","BulkDataURI":${uri}}}`;
   const isEmpty = json.length === 1 && last.byteLength <= 2;
   return [...json.slice(0, -1), last.subarray(0, -1), Buffer.from(isEmpty ? pixels : `,${pixels}`)];
+}
+
+/** A parametric map has its pixels in one of three attributes, by their width (PS3.3 C.7.6.3, C.7.6.24, C.7.6.25); everything else in one. */
+function pixelsOf({ classUid, bitsAllocated, syntaxUid }: Instance): { readonly tag: string; readonly vr: string } {
+  if (classUid === parametricMap && bitsAllocated === 32) return { tag: '7FE00008', vr: 'OF' };
+  if (classUid === parametricMap && bitsAllocated === 64) return { tag: '7FE00009', vr: 'OD' };
+  return { tag: pixelDataTag, vr: transferSyntaxOf(syntaxUid).encapsulated ? 'OB' : 'OW' };
 }
 
 async function* inArray(parts: readonly AsyncIterable<Uint8Array>[]): AsyncGenerator<Uint8Array> {
