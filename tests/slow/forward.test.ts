@@ -85,8 +85,8 @@ async function untilSent(archive: Running['archive'], holds: () => boolean = () 
   for (let turn = 0; !holds(); turn += 1) {
     const waiting = await Array.fromAsync(archive.forwarding.queue());
     if (waiting.length === 0) return;
-    if (turn % 50 === 49) await archive.forwarding.retry();
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    if (turn % 500 === 499) await archive.forwarding.retry();
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
