@@ -295,27 +295,32 @@ test('a rejection note hides what it names, before and after it came, also when 
 
 const python = spawnSync('python3', ['-c', 'import hashlib; hashlib.scrypt']).status === 0;
 
-test('the one-file reader makes DICOM files of instances', { skip: python ? false : 'needs python3' }, async () => {
-  const stele = new Stele();
-  folders.push(stele);
-  const settings = settingsOf([{ workers: 1, encryption: false }], stele.folder);
-  const running = await start({ settings, create: true, say: () => undefined });
-  const bytes = makeInstance({ study, number: 1 });
-  await store(running, bytes);
-  await running.archive.sealOpen('all');
-  await running.close();
-  const out = path.join(stele.folder, 'out');
-  const disk = settings.disks[0]?.path ?? '';
-  const reader = path.join(import.meta.dirname, '..', 'tools', 'stele_read.py');
-  const run = spawnSync('python3', [reader, 'extract', disk, '--out', out], { encoding: 'utf8' });
-  assert.equal(run.status, 0, run.stderr);
-  const file = readFileSync(path.join(out, '1', 'dicom', study, `${study}.1`, `${study}.1.1.dcm`));
-  const part10 = new Part10Reader();
-  part10.push(file);
-  part10.finish();
-  assert.equal(part10.meta?.syntax.uid, explicitLittleEndian);
-  assert.ok(file.subarray(part10.meta?.dataSetOffset).equals(bytes));
-});
+for (const settles of [false, true])
+  test(`the one-file reader makes DICOM files of ${settles ? 'settled ' : ''}instances`, {
+    skip: python ? false : 'needs python3',
+  }, async () => {
+    const stele = new Stele();
+    folders.push(stele);
+    const settings = settingsOf([{ workers: 1, encryption: false }], stele.folder);
+    const running = await start({ settings, create: true, say: () => undefined });
+    const bytes = makeInstance({ study, number: 1 });
+    await store(running, bytes);
+    await running.archive.sealOpen('all');
+    const settling = running.archive.settle(async () => undefined, { all: true, signal: new AbortController().signal });
+    if (settles) for await (const report of settling) assert.ok(report.released);
+    await running.close();
+    const out = path.join(stele.folder, 'out');
+    const disk = settings.disks[0]?.path ?? '';
+    const reader = path.join(import.meta.dirname, '..', 'tools', 'stele_read.py');
+    const run = spawnSync('python3', [reader, 'extract', disk, '--out', out], { encoding: 'utf8' });
+    assert.equal(run.status, 0, run.stderr);
+    const file = readFileSync(path.join(out, '1', 'dicom', study, `${study}.1`, `${study}.1.1.dcm`));
+    const part10 = new Part10Reader();
+    part10.push(file);
+    part10.finish();
+    assert.equal(part10.meta?.syntax.uid, explicitLittleEndian);
+    assert.ok(file.subarray(part10.meta?.dataSetOffset).equals(bytes));
+  });
 
 test('a study that somebody hides is shown no more, nor what comes of it again; another one is', async () => {
   const running = await house()();

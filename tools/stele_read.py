@@ -90,7 +90,7 @@ ALL_ONES = (1 << 64) - 1
 CLASSES = {1: "ingest", 2: "archive", 3: "control"}
 CHUNK, LIST, ENTRY, EVENT, BUNDLE, SITE, COMMIT, INDEX = 1, 2, 3, 4, 5, 6, 16, 17
 KINDS = {1: "chunk", 2: "chunk list", 3: "entry", 4: "event", 5: "bundle", 6: "site", 16: "commit", 17: "index"}
-NOTES = (ENTRY, EVENT, SITE)  # the kinds that a footer repeats
+NOTES = (ENTRY, EVENT, BUNDLE, SITE)  # the kinds that a footer repeats
 CIPHER_NONE, CIPHER_AES, CIPHER_SM4 = 0, 1, 2
 CODECS = {
     (0, 0): "none", (1, 1): "zstd", (3, 1): "pixel-fast", (3, 2): "pixel-fast", (4, 1): "pixel-best", (4, 2): "pixel-best"
@@ -2096,7 +2096,7 @@ class Head:
         """Raises TooNew when something in the head must be understood and is not."""
         if self.version != 1:
             raise TooNew("head version %d is not known to this reader" % self.version)
-        if self.kind not in KINDS or self.kind == BUNDLE:
+        if self.kind not in KINDS:
             raise TooNew("kind %d is not known to this reader" % self.kind)
         if self.digest != 1:
             raise TooNew("digest %d is not known to this reader" % self.digest)
@@ -2570,6 +2570,80 @@ def dicom_file_meta(dicom):
     return bytes(128) + b"DICM" + struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(elements)) + elements
 
 
+BUNDLE_MEMBERS_MAX = 4096
+
+
+def bundle_column(columns, name, count):
+    """The values of one column of a bundle (6.1), one for each member."""
+    column = columns.get(name)
+    if not isinstance(column, dict):
+        raise Damaged("a bundle has no column %s" % name)
+    if "from" in column:
+        value, step = int(column["from"]), column["step"]
+        steps = step if isinstance(step, list) else [step] * (count - 1)
+        values = [value]
+        for each in steps:
+            values.append(values[-1] + int(each))
+    elif "each" in column:
+        values = column["each"]
+    elif "of" in column:
+        values = [column["of"][number] for number in column["at"] if number >= 0]
+    else:
+        values = [column["is"]] * count
+    if len(values) != count:
+        raise Damaged("column %s of a bundle has %d values instead of %d" % (name, len(values), count))
+    if "prefix" in column:
+        values = ["%s%s" % (column["prefix"], value) for value in values]
+    return values
+
+
+def bundle_entries(value):
+    """(time, writer, sequence) and entry of every member of a bundle (6.1)."""
+    if value.get("v") != 1:
+        raise TooNew("bundle, v %r, is not known to this reader" % value.get("v"))
+    try:
+        count, columns = int(value["count"]), value["columns"]
+        if not 1 <= count <= BUNDLE_MEMBERS_MAX:
+            raise Damaged("a bundle has 1 to %d members" % BUNDLE_MEMBERS_MAX)
+        study, series = value["study"], value["series"]
+        blobs = {}
+        for name, size in (("id", 16), ("sha256", 32)):
+            data = base64.b64decode(columns[name]["base64"], validate=True)
+            if len(data) != count * size:
+                raise Damaged("column %s of a bundle is too short or too long" % name)
+            blobs[name] = [data[at : at + size].hex() for at in range(0, len(data), size)]
+        of_dicom = ("class", "syntax", "number", "frames", "shape", "rank", "source", "head", "instance")
+        names = of_dicom + ("key", "size", "created", "rest", "hybridMs", "hybridCount")
+        names += tuple(a + b for a in ("entry", "ref", "first") for b in ("Writer", "Sequence"))
+        cells = {name: bundle_column(columns, name, count) for name in names}
+        members = []
+        for number in range(count):
+            cell = {name: cells[name][number] for name in names}
+            dicom = {**(cell["rest"].get("dicom") or {}), "study": study, "series": series}
+            dicom.update((name, cell[name]) for name in of_dicom if cell[name] is not None)
+            if "number" in dicom:
+                dicom["number"] = str(dicom["number"])
+            ref, first = ("%s.%d" % (cell[each + "Writer"], int(cell[each + "Sequence"])) for each in ("ref", "first"))
+            entry = {
+                "v": 1,
+                "type": "object",
+                **cell["rest"],
+                "id": blobs["id"][number],
+                "sha256": blobs["sha256"][number],
+                **(cell["key"] or {"key": "%s/%s/%s" % (study, series, cell["instance"])}),
+                "size": str(int(cell["size"])),
+                "created": str(int(cell["created"])),
+                "ref": ref,
+                **({} if first == ref else {"first": first}),
+                "dicom": dicom,
+            }
+            time = (int(cell["hybridMs"]) << 16) | int(cell["hybridCount"])
+            members.append(((time, bytes.fromhex(cell["entryWriter"]), int(cell["entrySequence"])), entry))
+        return members
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, binascii.Error):
+        raise Damaged("a bundle is not in its form") from None
+
+
 class Entry:
     """An entry `object` (6), its fields checked."""
 
@@ -2759,6 +2833,9 @@ class Archive:
         except (ValueError, RecursionError):
             value = None
             line["bytes"] = base64.b64encode(plain).decode("ascii")
+        if head.kind == BUNDLE and value is not None:
+            self.note_bundle(head, line, value)
+            return
         at = self.write_line(self.entries_file if head.kind == ENTRY else self.notes_file, line)
         try:
             if value is None:
@@ -2770,6 +2847,30 @@ class Archive:
         except RecordError as error:
             self.report("%s %s of tenant %d: %s" % (head.kind_text(), id_text(record_id), head.tenant, error))
 
+    def note_bundle(self, head, line, value):
+        """A bundle (6.1): each of its members is an entry once more, at the entry's own time, with the content where it is now."""
+        try:
+            members = bundle_entries(value)
+        except RecordError as error:
+            self.report("bundle %s of tenant %d: %s" % (id_text(head.id), head.tenant, error))
+            return
+        self.write_line(self.notes_file, {**line, "value": {name: value[name] for name in value if name != "columns"}})
+        for (time, writer, sequence), entry in members:
+            told = {
+                **line,
+                "record": "%s.%d" % (writer.hex(), sequence),
+                "kind": "entry",
+                "time": str(time),
+                "bundle": id_text(head.id),
+                "value": entry,
+            }
+            at = self.write_line(self.entries_file, told)
+            try:
+                # The same entry of a later bundle counts before that of an earlier one, and both before the entry's own record.
+                self.take_entry(head, Entry(entry), at, (time, writer, sequence) + head.stamp)
+            except RecordError as error:
+                self.report("a member of bundle %s of tenant %d: %s" % (id_text(head.id), head.tenant, error))
+
     @staticmethod
     def write_line(file, line):
         at = file.tell()
@@ -2780,8 +2881,8 @@ class Archive:
         file.write(data + b"\n")
         return at
 
-    def take_entry(self, head, entry, at):
-        name, key = (head.tenant, bytes.fromhex(entry.id)), head.stamp
+    def take_entry(self, head, entry, at, stamp=None):
+        name, key = (head.tenant, bytes.fromhex(entry.id)), stamp or head.stamp
         known = self.objects.get(name)
         if known is None or known[0] < key:
             digest = entry.name_digest(head.tenant)

@@ -574,7 +574,7 @@ class UnknownTest(Case):
         odd = {
             "head version 2": {"version": 2}, "kind 99": {"kind": 99}, "codec 77": {"codec": 77}, "codec version": {"codec_version": 9},
             "cipher 9": {"cipher": 9}, "digest 2": {"digest": 2}, "zero_a": {"zero": 1}, "zero_b": {"zero_b": 1},
-            "type": {"tlvs": must}, "cut-off types": {"tlvs": b"\1\0\xff"}, "reserved kind": {"kind": 5},
+            "type": {"tlvs": must}, "cut-off types": {"tlvs": b"\1\0\xff"}, "next kind": {"kind": 7},
         }  # fmt: skip
         for name, fields in odd.items():
             with self.subTest(name):
