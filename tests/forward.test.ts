@@ -38,8 +38,8 @@ class House {
     return this.#running.archive;
   }
 
-  async start(): Promise<this> {
-    const settings = settingsOf([{ workers: 1 }], this.#stele.folder);
+  async start(more: { readonly settleSeconds?: number } = {}): Promise<this> {
+    const settings = settingsOf([{ workers: 1, ...more }], this.#stele.folder);
     this.#running = await start({ settings, create: true, say: () => undefined, clock: this.#clock });
     return this;
   }
@@ -322,6 +322,33 @@ test('a study that is corrected after it was sent is sent again, unless every ru
   const { id } = (await amendments.historyOfStudy(defaultTenant, study)).at(-1)?.said ?? {};
   await amendments.withdraw({ ...amending, id: id ?? '' });
   assert.equal((await house.queue()).length, 1, 'taking a correction back is a change, too');
+});
+
+test('settling what was sent makes it no older, only what comes after it goes, and a settled study can be asked for', async () => {
+  const house = await new House().start({ settleSeconds: 0 });
+  const { archive } = house;
+  const { forwarding } = archive;
+  await forwarding.setRule(rule);
+  await house.store({ number: 1 });
+  await house.store({ number: 2 });
+  const sendAll = async (): Promise<number> => {
+    const [forward] = await house.queue();
+    assert.ok(forward !== undefined);
+    const plan = await forwarding.plan(forward);
+    await forwarding.sent(plan, new Set(plan.missing.map((each) => each.id)));
+    return plan.missing.length;
+  };
+  assert.equal(await sendAll(), 2);
+  const { signal } = new AbortController();
+  for await (const report of archive.settle(async () => undefined, { all: true, signal })) assert.ok(report.released);
+  const [settled] = await Array.fromAsync(forwarding.standings());
+  assert.deepEqual([settled?.state, settled?.holding.version], ['current', 1]);
+  await house.store({ number: 3 });
+  assert.equal(await sendAll(), 1);
+  const name = { to: 'READ', tenant: defaultTenant, study, what: 'instances' as const };
+  assert.equal(await forwarding.ask(name), 'queued');
+  assert.equal(await sendAll(), 3);
+  assert.equal(await forwarding.ask(name), 'held');
 });
 
 test('what somebody asks for waits like what rules take, once, and not when it is held', async () => {
