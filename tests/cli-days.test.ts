@@ -325,6 +325,7 @@ test('a flipped bit anywhere is found and mended from the other copy; with one c
   const verified = await stele.run('verify', '--repair');
   assert.equal(verified.code, 1);
   assert.match(verified.out, /lost 1 records: [0-9a-f]{32}\.\d+/);
+  assert.match(verified.err, /^stele: PACK_CORRUPT: \d of \d copies are not whole \(.*run: stele repair\)$/m);
   // Told once; from then on it is a known loss, and neither verification nor repair tells it again.
   assert.match((await stele.done('repair')).out, /nothing to repair/);
   assert.match((await stele.done('verify')).out, /all good/);

@@ -140,11 +140,21 @@ export const verify = defineCommand({
       terminal.out(
         `${copies} copies, ${sizeText(done())} read back, ${bad === 0 ? 'all good' : `${bad} bad`}${bad > 0 && flags['repair'] === true ? `, ${left} left bad` : ''}`,
       );
-    if (database === 'damaged' && !json)
-      terminal.out('! the database is damaged, the packs are not: run: stele rebuild');
-    return left > 0 || database === 'damaged' ? 1 : 0;
+    if (left > 0)
+      throw new ArchiveError('PACK_CORRUPT', `${left} of ${copies} copies are not whole`, {
+        hint: flags['repair'] === true ? restoreHint : 'run: stele verify --repair',
+      });
+    if (database === 'damaged')
+      throw new ArchiveError('DATABASE_FAILED', 'the database is damaged, the packs are not', {
+        hint: 'run: stele rebuild',
+      });
+    return 0;
   },
 });
+
+/** For what no copy on these disks can mend. */
+const restoreHint =
+  'attach the disks that are away or restore a medium, free space where it is told, then run: stele repair';
 
 function copyLines(report: CopyReport, label: string): string[] {
   const what = `${report.kind === 'pack' ? 'pack' : 'footer of'} ${report.pack} on ${label}`;
@@ -220,7 +230,11 @@ export const repair = defineCommand({
   args: { least: 0, most: 0 },
   flags: {},
   where: 'archive',
-  run: async (run) => ((await repairAll(run)) > 0 ? 1 : 0),
+  run: async (run) => {
+    const left = await repairAll(run);
+    if (left > 0) throw new ArchiveError('PACK_CORRUPT', `${left} copies could not be mended`, { hint: restoreHint });
+    return 0;
+  },
 });
 
 export const settle = defineCommand({
@@ -249,7 +263,11 @@ export const settle = defineCommand({
     }
     if (json) terminal.out(JSON.stringify({ summary: { packs, objects, bytes, left } }));
     else terminal.out(`${objects} objects settled, ${sizeText(bytes)}; ${packs} packs released`);
-    return left > 0 ? 1 : 0;
+    if (left > 0)
+      throw new ArchiveError('BUSY', `${left} packs could not be settled and are kept`, {
+        hint: 'the lines before say why; it is tried again by itself',
+      });
+    return 0;
   },
 });
 
@@ -274,6 +292,17 @@ export const rebuild = defineCommand({
       for (const loss of report.losses) terminal.out(`! ${loss}`);
       terminal.out(`${report.packCount} packs, ${report.factCount} entries and events`);
     }
-    return report.losses.length > 0 ? 1 : 0;
+    if (report.losses.length > 0)
+      throw new ArchiveError(
+        'PACK_CORRUPT',
+        `the database is made again, with ${report.losses.length} losses or unreadable packs`,
+        {
+          hint:
+            flags['from-media'] === true
+              ? restoreHint
+              : 'the lines before say which; where a footer is gone, run: stele rebuild --from-media',
+        },
+      );
+    return 0;
   },
 });
