@@ -13,7 +13,7 @@ import { type InsertShape, insertShape } from './insert-shape.ts';
 import { columnsOf, insertOfArrays, numbered } from './postgres-statements.ts';
 import type { QueryBuilder } from './query-builder.ts';
 import { queryBuilder } from './query-builder.ts';
-import type { Sql, SqlIntegers, SqlTransaction, SqlValue } from './sql.ts';
+import type { Sql, SqlIntegers, SqlTransaction, SqlTx, SqlValue } from './sql.ts';
 import { pieces, rowsPerStatementMax, statementsKeptMax } from './sql.ts';
 import { postgresError } from './sql-errors.ts';
 import { Turns } from './turns.ts';
@@ -157,23 +157,14 @@ class PostgresRunner {
   }
 }
 
-class PostgresTransaction implements SqlTransaction {
+/** What a transaction and the database itself take alike. */
+class PostgresStatements implements SqlTx {
   readonly dialect = 'postgres';
   readonly #runner: PostgresRunner;
-  readonly #lockSpace: string;
   #builder: QueryBuilder<unknown> | undefined;
-  #open = true;
 
-  constructor(client: pg.PoolClient, session: SessionMemory, lockSpace: string) {
-    this.#lockSpace = lockSpace;
-    this.#runner = new PostgresRunner(() => {
-      assert(this.#open, 'a transaction is not used after its end');
-      return client;
-    }, session);
-  }
-
-  end(): void {
-    this.#open = false;
+  constructor(runner: PostgresRunner) {
+    this.#runner = runner;
   }
 
   query<Tables>(): QueryBuilder<Tables> {
@@ -200,66 +191,67 @@ class PostgresTransaction implements SqlTransaction {
   async many(text: string, rows: readonly (readonly SqlValue[])[]): Promise<{ changes: number }> {
     return await this.#runner.many(text, rows);
   }
+}
+
+class PostgresTransaction extends PostgresStatements implements SqlTransaction {
+  readonly #lockSpace: string;
+  readonly #open: { is: boolean };
+
+  constructor(client: pg.PoolClient, session: SessionMemory, lockSpace: string) {
+    const open = { is: true };
+    super(
+      new PostgresRunner(() => {
+        assert(open.is, 'a transaction is not used after its end');
+        return client;
+      }, session),
+    );
+    this.#open = open;
+    this.#lockSpace = lockSpace;
+  }
+
+  end(): void {
+    this.#open.is = false;
+  }
 
   async lock(name: string): Promise<void> {
     assert(name !== '', 'a lock has a name');
     const key = createHash('sha256').update(`${this.#lockSpace}/${name}`).digest().readBigInt64BE(0);
-    await this.#runner.all('SELECT pg_advisory_xact_lock(?)', [key], 'number');
+    await this.all('SELECT pg_advisory_xact_lock(?)', [key]);
   }
 }
 
-class PostgresSql implements Sql {
-  readonly dialect = 'postgres';
+class PostgresSql extends PostgresStatements implements Sql {
   readonly #pool: pg.Pool;
   readonly #lockSpace: string;
-  readonly #session = new SessionMemory();
-  readonly #runner: PostgresRunner;
-  readonly #turns = new Turns();
-  #builder: QueryBuilder<unknown> | undefined;
-  #open = true;
+  readonly #session: SessionMemory;
+  readonly #turns: Turns;
+  readonly #open: { is: boolean };
 
   constructor(pool: pg.Pool, lockSpace: string) {
+    const open = { is: true };
+    const session = new SessionMemory();
+    const turns = new Turns();
+    super(
+      new PostgresRunner(() => {
+        refuseClosed(open);
+        turns.refuseWithin('a statement');
+        return pool;
+      }, session),
+    );
     this.#pool = pool;
     this.#lockSpace = lockSpace;
-    this.#runner = new PostgresRunner(() => {
-      this.#refuseClosed();
-      this.#turns.refuseWithin('a statement');
-      return pool;
-    }, this.#session);
+    this.#session = session;
+    this.#turns = turns;
+    this.#open = open;
   }
 
-  #refuseClosed(): void {
-    if (!this.#open) throw new ArchiveError('CLOSED', 'the database is closed');
-  }
-
-  query<Tables>(): QueryBuilder<Tables> {
-    this.#builder ??= queryBuilder('postgres', (text, values) => this.#runner.compiled(text, values));
-    return this.#builder as QueryBuilder<Tables>;
-  }
-
-  async all<Row>(text: string, values: readonly SqlValue[] = [], integers: SqlIntegers = 'number'): Promise<Row[]> {
-    return await this.#runner.all<Row>(text, values, integers);
-  }
-
-  async one<Row>(
-    text: string,
-    values: readonly SqlValue[] = [],
-    integers: SqlIntegers = 'number',
-  ): Promise<Row | undefined> {
-    return (await this.#runner.all<Row>(text, values, integers))[0];
-  }
-
-  async run(text: string, values: readonly SqlValue[] = []): Promise<{ changes: number }> {
-    return await this.#runner.run(text, values);
-  }
-
-  async many(text: string, rows: readonly (readonly SqlValue[])[]): Promise<{ changes: number }> {
+  override async many(text: string, rows: readonly (readonly SqlValue[])[]): Promise<{ changes: number }> {
     return await this.transaction((tx) => tx.many(text, rows));
   }
 
   async transaction<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     return await this.#turns.beside('a transaction', async () => {
-      this.#refuseClosed();
+      refuseClosed(this.#open);
       const client = await this.#pool.connect().catch((error: unknown) => {
         throw postgresError(error, 'connecting');
       });
@@ -304,10 +296,14 @@ class PostgresSql implements Sql {
   }
 
   async close(): Promise<void> {
-    if (!this.#open) return;
-    this.#open = false;
+    if (!this.#open.is) return;
+    this.#open.is = false;
     await this.#pool.end();
   }
+}
+
+function refuseClosed(open: { readonly is: boolean }): void {
+  if (!open.is) throw new ArchiveError('CLOSED', 'the database is closed');
 }
 
 async function command(client: pg.PoolClient, text: string): Promise<string> {
