@@ -65,7 +65,6 @@ test('everything comes out over DICOMweb byte for byte, a second pull fetches no
   const source = await openSource();
   await fill(source, days);
   const stele = newArchive();
-  await stele.done('put', stele.file('x', 'x'));
   const credential = stele.file('password', 'a password of the test\n');
   const words = ['pull', 'web', source.root, '--user', 'admin', '--credential', credential, '--json'];
   const plan = await stele.done(...words, '--plan');

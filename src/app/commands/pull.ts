@@ -105,6 +105,7 @@ already is compared by UID and not fetched again. ^C or "stele pull stop" stops 
     ...commonPullFlags,
   },
   where: 'archive',
+  creates: true,
   run: pullWebSource,
 });
 
