@@ -41,9 +41,11 @@ import {
   ArchiveError,
   type Clock,
   HybridClock,
+  type KeyGroup,
   type Random,
   systemClock,
   systemRandom,
+  systemTenant,
   toArchiveError,
   utf8Bytes,
 } from '../base/index.ts';
@@ -224,7 +226,7 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
     },
   });
   const commitments = new Commitments({ vault, catalog, accounts, clock, copies: settings.copies });
-  const keys = new KeyKeeper({ live, vault, catalog, clock, random, mayShred: async () => undefined });
+  const keys = new KeyKeeper({ live, vault, catalog, clock, random, mayShred });
   const finished = await keys.finish();
   if (finished > 0) say(`finished the shredding of ${finished} groups that a crash had interrupted`);
   for (const store of stores)
@@ -328,6 +330,14 @@ async function startWith(options: StartOptions, undo: Undo): Promise<Running> {
       }
     },
   };
+}
+
+/** What the archive knows of itself, its audit above all, is nobody's to destroy. ACCESS_DENIED. */
+async function mayShred({ tenant }: KeyGroup): Promise<void> {
+  if (tenant === systemTenant)
+    throw new ArchiveError('ACCESS_DENIED', 'what the archive knows of itself is not shredded', {
+      hint: 'shred groups of a tenant',
+    });
 }
 
 function eventLine(event: VaultEvent, disks: readonly OpenDisk[]): string | undefined {

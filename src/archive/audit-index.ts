@@ -4,7 +4,7 @@
 // a chain are both here, so that neither hides the other.
 // Left out on purpose: whether the chain holds (audit-verify.ts).
 
-import { bytesOfHex, type HybridTime, hexOf } from '../base/index.ts';
+import { bytesOfHex, emptyBytes, type HybridTime, hexOf } from '../base/index.ts';
 import type { AuditRecord } from '../format/index.ts';
 import type { Sql, SqlValue } from '../sql/index.ts';
 import { type ChainEnd, type ChainedEvent, eventOfText, hashOfText } from './audit-event.ts';
@@ -100,13 +100,27 @@ export class AuditIndex {
     return row === undefined ? undefined : endOfRow(row);
   }
 
-  /** The last event of each chain. */
+  /** The last event of each chain, all that claim to be it. */
   async ends(): Promise<ChainEnd[]> {
-    const rows = await this.#sql.all<{ chain: Uint8Array; number: number; digest: Uint8Array }>(
-      `SELECT chain, number, digest FROM audit_events e
-        WHERE number = (SELECT max(number) FROM audit_events o WHERE o.chain = e.chain) ORDER BY chain, digest`,
-    );
-    return rows.map(endOfRow);
+    const ends: ChainEnd[] = [];
+    // From chain to chain along the index: as many looks as there are chains, however long they are.
+    for (let after: Uint8Array = emptyBytes; ; ) {
+      const next = await this.#sql.one<{ chain: Uint8Array }>(
+        'SELECT chain FROM audit_events WHERE chain > ? ORDER BY chain LIMIT 1',
+        [after],
+      );
+      if (next === undefined) return ends;
+      after = next.chain;
+      const last = await this.#sql.one<{ number: number }>(
+        'SELECT number FROM audit_events WHERE chain = ? ORDER BY number DESC LIMIT 1',
+        [after],
+      );
+      const rows = await this.#sql.all<{ chain: Uint8Array; number: number; digest: Uint8Array }>(
+        'SELECT chain, number, digest FROM audit_events WHERE chain = ? AND number = ? ORDER BY digest',
+        [after, last?.number ?? 0],
+      );
+      ends.push(...rows.map(endOfRow));
+    }
   }
 }
 

@@ -16,10 +16,11 @@ export async function compactControl(
   movedAfter: HybridTime,
   parts: CopyParts,
 ): Promise<Emptied[]> {
-  if (!planControl(packs.length)) return [];
-  const rows = mergeById(packs.map(({ pack }) => parts.vault.care.rowsOf(pack)));
+  const chosen = planControl(packs);
+  if (chosen.length === 0) return [];
+  const rows = mergeById(chosen.map(({ pack }) => parts.vault.care.rowsOf(pack)));
   await copyRecords(rows, 'control', (row, read) => factIsWanted(row, read, parts), parts);
-  return packs.map((facts) => ({ facts, objects: 0, bytes: 0, contents: [], blocked: undefined, movedAfter }));
+  return chosen.map((facts) => ({ facts, objects: 0, bytes: 0, contents: [], blocked: undefined, movedAfter }));
 }
 
 /** Rows of several indexes, each in the order of ids, in that order together, each id once. */

@@ -40,7 +40,20 @@ export function isMostlyDead({ liveBytes, deadBytes }: PackBytes): boolean {
 /** Control packs are small and many: so many of them are worth one. */
 export const controlPacksMin = 8;
 
-/** Whether to write what still counts of these control packs into a new one. */
-export function planControl(packCount: number): boolean {
-  return packCount >= controlPacksMin;
+/** Up to here a control pack is small, whatever the others are. */
+const controlBytesSmall = 8 * 1024 * 1024;
+
+/**
+ * Those of these control packs of which what still counts is written into a new one, the smallest first; none while they are few. One that is larger than all smaller
+ * ones together stays: what is kept for ever, such as events of the audit, is then written again ever more rarely as it grows.
+ */
+export function planControl<Pack extends { readonly sizeBytes: number }>(packs: readonly Pack[]): Pack[] {
+  const chosen: Pack[] = [];
+  let sumBytes = controlBytesSmall;
+  for (const pack of [...packs].sort((one, other) => one.sizeBytes - other.sizeBytes)) {
+    if (pack.sizeBytes > sumBytes) break;
+    chosen.push(pack);
+    sumBytes += pack.sizeBytes;
+  }
+  return chosen.length >= controlPacksMin ? chosen : [];
 }
