@@ -7,6 +7,7 @@ import {
   type Action,
   actionNames,
   actions,
+  CallMeter,
   guardArchive,
   guardRows,
   mayDo,
@@ -19,7 +20,7 @@ import {
   visitor,
   type WholeArchive,
 } from '../src/archive/index.ts';
-import { isArchiveError, tenantId } from '../src/base/index.ts';
+import { isArchiveError, systemClock, tenantId } from '../src/base/index.ts';
 
 const page = path.resolve(import.meta.dirname, '..', 'docs', 'rights.md');
 
@@ -61,15 +62,16 @@ test('every call of the facade is refused to whom the table does not name, and r
       say: async () => undefined,
     };
     const rights = rightsOfRole(role);
-    const guarded = guardArchive(whole, { ...operator('me'), rights }, teller) as unknown as Record<
-      string,
-      Record<string, (...args: unknown[]) => unknown>
-    >;
+    const guarded = guardArchive(
+      whole,
+      { ...operator('me'), rights },
+      { teller, meter: new CallMeter(), clock: systemClock },
+    ) as unknown as Record<string, Record<string, (...args: unknown[]) => unknown>>;
     for (const [noun, rows] of Object.entries(guardRows)) {
       for (const [name, row] of Object.entries(rows as Record<string, Action | { action: Action }>)) {
         const action = typeof row === 'string' ? row : row.action;
         const holder = noun === 'whole' ? guarded : guarded[noun];
-        const call = (): unknown => (holder as Record<string, (...args: unknown[]) => unknown>)[name]?.(anything);
+        const call = (): unknown => (holder as Record<string, (...args: unknown[]) => unknown>)[name]?.(anything, anything);
         const before = called.length;
         if (mayDo(rights, action)) {
           call();
@@ -88,7 +90,7 @@ test('who works in one tenant is refused in another', () => {
   const { whole, called } = answering();
   const teller = { checkRoom: () => undefined, note: () => undefined, say: async () => undefined };
   const narrow = { ...operator('me'), tenants: new Set([tenantId(2)]) };
-  const { studies } = guardArchive(whole, narrow, teller);
+  const { studies } = guardArchive(whole, narrow, { teller, meter: new CallMeter(), clock: systemClock });
   const question = { tenant: tenantId(1), conditions: [] };
   assert.throws(
     () => studies.studies(question),

@@ -10,6 +10,7 @@ import type { Swept } from '../flow/index.ts';
 import type { PackClassName } from '../format/index.ts';
 import type { CopyReport, KnownLoss, Pace, PlacementKind, RepairReport, StoreDisk, Vault } from '../vault/index.ts';
 import type { Accounts } from './accounts.ts';
+import type { CallCounts, CallMeter } from './call-meter.ts';
 import type { Alarms, Findings } from './alarms.ts';
 import type { Amendments } from './amendments.ts';
 import type { ApplicationEntities } from './application-entities.ts';
@@ -71,6 +72,7 @@ export type ArchiveParts = {
   readonly startedMs: number;
   readonly disks: () => readonly DiskNote[];
   readonly startNotes: StartNotes;
+  readonly meter: CallMeter;
   readonly settle: (pace: Pace, options: { all: boolean; signal: AbortSignal }) => AsyncIterable<SettleReport>;
   readonly sweep: (pace: Pace) => AsyncIterable<Swept>;
   /** Writes anew what disks say of themselves where that was damaged; their labels. */
@@ -137,6 +139,8 @@ export type ArchiveStatus = {
   };
   readonly start: StartNotes;
   readonly findings: Findings;
+  /** Since the start. */
+  readonly calls: readonly CallCounts[];
 };
 
 const lossesToldMax = 100;
@@ -318,6 +322,7 @@ export class Archive {
       },
       start: this.#parts.startNotes,
       findings: problems.findings,
+      calls: this.#parts.meter.counts(),
     };
   }
 

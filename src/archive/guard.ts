@@ -5,9 +5,10 @@
 // Cost: one look at a bit, one comparison of tenants, one entry of a map: a microsecond or two a call. Guarded forms of nouns are made when they are asked for.
 // Left out on purpose: what rights there are (rights.ts), what calls mean (guard-rows.ts), how events are kept (audit.ts).
 
-import { ArchiveError, type TenantId, toArchiveError } from '../base/index.ts';
+import { ArchiveError, type Clock, type TenantId, toArchiveError } from '../base/index.ts';
 import { Archive, type ArchiveParts } from './archive.ts';
 import type { About, CallTeller } from './audit-event.ts';
+import type { CallMeter } from './call-meter.ts';
 import { guardRows, type NounName } from './guard-rows.ts';
 import type { Principal } from './principal.ts';
 import { type Action, type AuditKind, actions, mayDo } from './rights.ts';
@@ -87,13 +88,20 @@ for (const [noun, Guarded] of nounClasses) {
   });
 }
 
+/** What a guard tells of calls to. */
+export type GuardParts = { readonly teller: CallTeller; readonly meter: CallMeter; readonly clock: Clock };
+
 class Guard {
   readonly principal: Principal;
   readonly #teller: CallTeller;
+  readonly #meter: CallMeter;
+  readonly #clock: Clock;
 
-  constructor(principal: Principal, teller: CallTeller) {
+  constructor(principal: Principal, { teller, meter, clock }: GuardParts) {
     this.principal = principal;
     this.#teller = teller;
+    this.#meter = meter;
+    this.#clock = clock;
   }
 
   call(row: LooseRow, inner: LooseNoun, name: string, args: readonly unknown[]): unknown {
@@ -106,12 +114,15 @@ class Guard {
     if (told instanceof Promise) return this.#follow(row, about, told);
     if (audit === 'none') return told;
     if (audit === 'each' && isAsyncIterable(told)) return this.#followPieces(row, about, told);
+    this.#meter.count(action, this.principal.door, 'ok', undefined);
     this.#teller.note(this.principal, action, about, 'ok');
     return told;
   }
 
   async #follow({ action, audit, found }: LooseRow, about: About, promise: Promise<unknown>): Promise<unknown> {
+    const begunMs = this.#clock.monotonicMs();
     const tell = (said: About, result: string): Promise<void> | undefined => {
+      if (audit !== 'none') this.#meter.count(action, this.principal.door, result, this.#clock.monotonicMs() - begunMs);
       if (audit === 'each') return this.#teller.say(this.principal, action, said, result);
       if (audit === 'window') this.#teller.note(this.principal, action, said, result);
       return undefined;
@@ -137,6 +148,7 @@ class Guard {
       result = codeOf(error);
       throw error;
     } finally {
+      this.#meter.count(action, this.principal.door, result, undefined);
       await this.#teller.say(this.principal, action, about, result);
     }
   }
@@ -151,6 +163,7 @@ class Guard {
   }
 
   #refused(action: Action, about: About): ArchiveError {
+    this.#meter.count(action, this.principal.door, 'ACCESS_DENIED', undefined);
     this.#teller.note(this.principal, action, about, 'ACCESS_DENIED');
     return new ArchiveError('ACCESS_DENIED', `this is not among one's rights: ${actions[action].says}`);
   }
@@ -165,8 +178,8 @@ function codeOf(error: unknown): string {
 }
 
 /** The whole archive as one principal may use it. */
-export function guardArchive(whole: Archive & ArchiveGate, principal: Principal, teller: CallTeller): GuardedArchive {
-  const guard = new Guard(principal, teller);
+export function guardArchive(whole: Archive & ArchiveGate, principal: Principal, parts: GuardParts): GuardedArchive {
+  const guard = new Guard(principal, parts);
   const guarded = new GuardedWhole(whole, guard);
   Object.defineProperties(guarded, {
     id: { value: whole.id },
@@ -178,16 +191,16 @@ export function guardArchive(whole: Archive & ArchiveGate, principal: Principal,
 
 /** The archive with nobody's rights to ask: for whoever constructs it, and for tests. Everybody else has it `as` somebody. */
 export class WholeArchive extends Archive implements ArchiveGate {
-  readonly #teller: CallTeller;
+  readonly #guard: GuardParts;
 
-  constructor(parts: ArchiveParts & { readonly teller: CallTeller }) {
+  constructor(parts: ArchiveParts & GuardParts) {
     super(parts);
-    this.#teller = parts.teller;
+    this.#guard = parts;
   }
 
   /** The same calls on somebody's behalf: each is checked and told to the audit. */
   as(principal: Principal): GuardedArchive {
-    return guardArchive(this, principal, this.#teller);
+    return guardArchive(this, principal, this.#guard);
   }
 
   demand(_action: Action): void {

@@ -33,6 +33,8 @@ export type { AuditFilter } from './audit-index.ts';
 export { AuditIndex } from './audit-index.ts';
 export { AuditLog } from './audit-log.ts';
 export type { AuditProblem, AuditVerdict } from './audit-verify.ts';
+export type { CallCounts } from './call-meter.ts';
+export { CallMeter, durationClasses } from './call-meter.ts';
 export type { Commitment, CommitmentItem, JudgedItem, Verdict } from './commitments.ts';
 export { Commitments, commitmentItemsMax } from './commitments.ts';
 export type { DeviceShown, SeriesRepair } from './devices.ts';

@@ -12,7 +12,7 @@ import { type Archive, type ArchiveGate, type ArchiveStatus, visitor } from '../
 import { ArchiveError, type Clock, type Random, sha256, utf8Bytes } from '../../base/index.ts';
 import { errorAnswer } from './http-status.ts';
 import { addImagingRoutes } from './imaging-routes.ts';
-import { metricsText } from './metrics.ts';
+import { meterProcess, metricsText } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { homePage, type Language, languageOf, policyOf, setupOverPage, setupPage } from './pages.ts';
 import { addSessionRoutes, sessionOf } from './session-routes.ts';
@@ -163,6 +163,7 @@ function mountOf(mounts: readonly Mount[], url: string): Mount | undefined {
 
 function addRoutes(server: FastifyInstance, options: ConsoleOptions): void {
   const status = keptStatus(options);
+  const meter = meterProcess();
   server.setErrorHandler((error, request, reply) => {
     const known = error as Error & { statusCode?: number };
     if (!(error instanceof ArchiveError) && known.statusCode !== undefined && known.statusCode < 500) {
@@ -197,8 +198,16 @@ function addRoutes(server: FastifyInstance, options: ConsoleOptions): void {
     const { health } = await status();
     return reply.code(health === 'failing' ? 503 : 200).send({ health });
   });
+  // Whether requests should come here now: a balancer asks this, and `/healthz` is for people.
+  server.get('/readyz', async (_request, reply) => {
+    const { findings, disks } = await status();
+    const takesData = !findings.isCatalogStopped && disks.some((disk) => disk.state === 'present');
+    return reply.code(takesData ? 200 : 503).send({ ready: takesData });
+  });
   server.get('/metrics', async (_request, reply) =>
-    reply.type('text/plain; version=0.0.4; charset=utf-8').send(metricsText(await status())),
+    reply
+      .type('text/plain; version=0.0.4; charset=utf-8')
+      .send(metricsText(await status(), await asVisitor(options).alarms.list(), meter)),
   );
   server.get('/', async (request, reply) => {
     const { health } = await status();

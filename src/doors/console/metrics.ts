@@ -1,19 +1,111 @@
 // Metrics in Prometheus' text form. Numbers and our own labels alone: no bucket, no key, no user.
 
-import type { ArchiveStatus } from '../../archive/index.ts';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { type AlarmState, type ArchiveStatus, type CallCounts, durationClasses } from '../../archive/index.ts';
 
-type Sample = { readonly labels?: Readonly<Record<string, string>>; readonly value: number };
+type Sample = {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
+  /** Of a histogram. */
+  readonly part?: '_bucket' | '_sum' | '_count';
+};
 type Metric = {
   readonly name: string;
-  readonly type: 'gauge' | 'counter';
+  readonly type: 'gauge' | 'counter' | 'histogram';
   readonly says: string;
   readonly samples: readonly Sample[];
 };
 
 const healthValues = { good: 0, degraded: 1, failing: 2 } as const;
 
-export function metricsText(status: ArchiveStatus): string {
-  return `${metricsOf(status).map(metricText).join('\n')}\n`;
+/** What a process knows of itself between two looks. */
+export type ProcessMeter = { readonly loop: ReturnType<typeof monitorEventLoopDelay> };
+
+const loopResolutionMs = 20;
+
+export function meterProcess(): ProcessMeter {
+  const loop = monitorEventLoopDelay({ resolution: loopResolutionMs });
+  loop.enable();
+  return { loop };
+}
+
+export function metricsText(status: ArchiveStatus, alarms: readonly AlarmState[], meter: ProcessMeter): string {
+  const metrics = [
+    ...metricsOf(status),
+    ...alarmMetrics(alarms),
+    ...callMetrics(status.calls),
+    ...processMetrics(meter),
+  ];
+  return `${metrics.map(metricText).join('\n')}\n`;
+}
+
+function alarmMetrics(alarms: readonly AlarmState[]): Metric[] {
+  const open = alarms.filter((each) => each.goneMs === undefined);
+  const of = (weight: string): Sample => ({
+    labels: { weight },
+    value: open.filter((each) => each.weight === weight).length,
+  });
+  return [
+    { name: 'stele_alarms_open', type: 'gauge', says: 'alarms that hold', samples: [of('warning'), of('severe')] },
+  ];
+}
+
+function callMetrics(calls: readonly CallCounts[]): Metric[] {
+  return [
+    {
+      name: 'stele_calls_total',
+      type: 'counter',
+      says: 'calls by action, door and result (ok, or the code of an error)',
+      samples: calls.flatMap(({ action, door, results }) =>
+        Object.entries(results).map(([result, value]) => ({ labels: { action, door, result }, value })),
+      ),
+    },
+    {
+      name: 'stele_call_seconds',
+      type: 'histogram',
+      says: 'how long calls took that end once',
+      samples: calls
+        .filter(({ timed }) => timed > 0)
+        .flatMap(({ action, door, timed, seconds, atMost }) => [
+          ...durationClasses.map((end, index) => ({
+            part: '_bucket' as const,
+            labels: { action, door, le: String(end) },
+            value: atMost[index] ?? 0,
+          })),
+          { part: '_bucket', labels: { action, door, le: '+Inf' }, value: timed },
+          { part: '_sum', labels: { action, door }, value: seconds },
+          { part: '_count', labels: { action, door }, value: timed },
+        ]),
+    },
+  ];
+}
+
+function processMetrics({ loop }: ProcessMeter): Metric[] {
+  const { rss, heapUsed } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  const gauge = (name: string, says: string, value: number): Metric => ({
+    name,
+    type: 'gauge',
+    says,
+    samples: [{ value }],
+  });
+  const delaySeconds = loop.count === 0 ? 0 : Math.max(0, loop.percentile(99) / 1e9 - loopResolutionMs / 1000);
+  loop.reset();
+  return [
+    gauge('process_resident_memory_bytes', 'memory of this process', rss),
+    gauge('stele_heap_used_bytes', "of it JavaScript's heap in use", heapUsed),
+    gauge(
+      'stele_event_loop_delay_seconds',
+      'of a hundred turns of the event loop the slowest, since the last look',
+      delaySeconds,
+    ),
+    {
+      name: 'process_cpu_seconds_total',
+      type: 'counter',
+      says: 'user and system time of all threads',
+      samples: [{ value: (user + system) / 1e6 }],
+    },
+  ];
 }
 
 function metricsOf(status: ArchiveStatus): Metric[] {
@@ -96,19 +188,13 @@ function metricsOf(status: ArchiveStatus): Metric[] {
       says: 'records of which no good copy was found',
       samples: [{ value: status.counters.lostRecords }],
     },
-    {
-      name: 'process_resident_memory_bytes',
-      type: 'gauge',
-      says: 'memory of this process',
-      samples: [{ value: process.memoryUsage.rss() }],
-    },
   ];
 }
 
 function metricText({ name, type, says, samples }: Metric): string {
-  const lines = samples.map(({ labels, value }) => {
+  const lines = samples.map(({ labels, value, part = '' }) => {
     const inside = Object.entries(labels ?? {}).map(([label, text]) => `${label}="${text.replace(/["\\\n]/g, '_')}"`);
-    return `${name}${inside.length === 0 ? '' : `{${inside.join(',')}}`} ${value}`;
+    return `${name}${part}${inside.length === 0 ? '' : `{${inside.join(',')}}`} ${value}`;
   });
   return [`# HELP ${name} ${says}`, `# TYPE ${name} ${type}`, ...lines].join('\n');
 }

@@ -107,6 +107,13 @@ export function openApi(version: string): object {
           responses: { 200: { description: 'it does' }, 503: { description: 'it stops, starts or fails' } },
         },
       },
+      '/readyz': {
+        get: {
+          summary: 'Whether requests should come here now',
+          security: [],
+          responses: { 200: { description: 'they should' }, 503: { description: 'it takes no data' } },
+        },
+      },
       '/metrics': {
         get: { summary: 'Metrics for Prometheus', security: [], responses: { 200: { description: 'text' } } },
       },
