@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Running, start } from '../src/app/running.ts';
 import { settingsOf } from '../src/app/settings.ts';
-import { absoluteMs, type Archive, idleMs, type LogInOutcome, mayDo, operator, visitor } from '../src/archive/index.ts';
+import { type Archive, absoluteMs, idleMs, type LogInOutcome, mayDo, operator, visitor } from '../src/archive/index.ts';
 import { codeOfStep, stepAt } from '../src/archive/one-time-codes.ts';
 import { isArchiveError, ManualClock, tenantId } from '../src/base/index.ts';
 import { Stele } from './support/stele.ts';

@@ -71,7 +71,8 @@ test('every call of the facade is refused to whom the table does not name, and r
       for (const [name, row] of Object.entries(rows as Record<string, Action | { action: Action }>)) {
         const action = typeof row === 'string' ? row : row.action;
         const holder = noun === 'whole' ? guarded : guarded[noun];
-        const call = (): unknown => (holder as Record<string, (...args: unknown[]) => unknown>)[name]?.(anything, anything);
+        const call = (): unknown =>
+          (holder as Record<string, (...args: unknown[]) => unknown>)[name]?.(anything, anything);
         const before = called.length;
         if (mayDo(rights, action)) {
           call();

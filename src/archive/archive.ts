@@ -10,15 +10,14 @@ import type { Swept } from '../flow/index.ts';
 import type { PackClassName } from '../format/index.ts';
 import type { CopyReport, KnownLoss, Pace, PlacementKind, RepairReport, StoreDisk, Vault } from '../vault/index.ts';
 import type { Accounts } from './accounts.ts';
-import type { CallCounts, CallMeter } from './call-meter.ts';
 import type { Alarms, Findings } from './alarms.ts';
 import type { Amendments } from './amendments.ts';
 import type { ApplicationEntities } from './application-entities.ts';
 import type { Applier } from './applier.ts';
 import type { AuditLog } from './audit-log.ts';
+import type { CallCounts, CallMeter } from './call-meter.ts';
 import type { Commitments } from './commitments.ts';
 import type { Devices } from './devices.ts';
-import type { Reconciliation } from './reconciliation.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { Instances } from './instances.ts';
 import type { KeyKeeper, KeyStatus } from './key-keeper.ts';
@@ -26,6 +25,7 @@ import type { Objects } from './objects.ts';
 import type { Prefetch } from './prefetch.ts';
 import type { ProcedureSteps } from './procedure-steps.ts';
 import type { QualityCases } from './quality-cases.ts';
+import type { Reconciliation } from './reconciliation.ts';
 import type { Studies } from './studies.ts';
 
 export type DiskNote = {

@@ -30,8 +30,8 @@ export { ArchiveError, errorCodes, errorRegistry, isArchiveError, toArchiveError
 export type { ArchiveId, DiskId, KeyGroup, PackId, RecordId, TenantId, WriterId } from './ids.ts';
 export {
   archiveId,
-  bytesOfId,
   auditGroup,
+  bytesOfId,
   controlGroup,
   defaultTenant,
   diskId,

@@ -12,10 +12,10 @@ export type {
   WithdrawnEvent,
 } from './amendment-facts.ts';
 export { amendmentJson, amendmentOfJson, isAmendmentType } from './amendment-facts.ts';
-export type { Bundle, BundleContent, BundledEntry, BundleMember } from './bundle.ts';
-export { bundleMembersMax, decodeBundle, encodeBundle } from './bundle.ts';
 export type { AuditRecord } from './audit-record.ts';
 export { auditEventsMax, decodeAuditRecord, encodeAuditRecord } from './audit-record.ts';
+export type { Bundle, BundleContent, BundledEntry, BundleMember } from './bundle.ts';
+export { bundleMembersMax, decodeBundle, encodeBundle } from './bundle.ts';
 export type { ChunkList, ListChild } from './chunk-list.ts';
 export { decodeChunkList, encodeChunkList, listLevelMax } from './chunk-list.ts';
 export type { Commit } from './commit.ts';
