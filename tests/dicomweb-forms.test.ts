@@ -281,3 +281,15 @@ test('pixels of floating point stand under their own attribute', async () => {
   assert.equal((await partsOf(await house.get(`/studies/${map}/bulkdata`))).length, 1);
   assert.equal((await house.get(`${pathOf(map)}/rendered`)).status, 200);
 });
+
+test('what cannot be coded is refused, whether it is asked for alone or among others', async () => {
+  const map = `${study}.5`;
+  for (const accept of [
+    `multipart/related; type="application/dicom"; transfer-syntax=${jpegLs}`,
+    `application/zip; transfer-syntax=${jpegLs}`,
+  ])
+    assert.equal((await house.get(`/studies/${map}`, { accept })).status, 406, accept);
+  const alone = { accept: `application/dicom; transfer-syntax=${jpegLs}` };
+  assert.equal((await house.get(pathOf(map), alone)).status, 406);
+  assert.deepEqual(house.faults, []);
+});

@@ -25,6 +25,8 @@ export type OutgoingBytes = Omit<InstanceOutput, 'pieces'> & {
 export type Outgoing<Each extends SentInstance = SentInstance> = {
   readonly instance: Each;
   readonly output: OutgoingBytes | undefined;
+  /** Why there are no bytes. */
+  readonly failure?: ArchiveError | undefined;
 };
 
 export type OutgoingParts = {
@@ -154,10 +156,29 @@ async function openAlone<Each extends SentInstance>(
     const output = await open(instance, takes(instance));
     if (instance.sizeBytes > aheadBytesMax) return { instance, output };
     const pieces: Uint8Array[] = [];
-    for await (const piece of output.pieces) pieces.push(piece);
+    let heldBytes = 0;
+    const coming = output.pieces[Symbol.asyncIterator]();
+    for (let next = await coming.next(); next.done !== true; next = await coming.next()) {
+      pieces.push(next.value);
+      heldBytes += next.value.byteLength;
+      // Decoded it may be many times what is stored.
+      if (heldBytes > aheadBytesMax) return { instance, output: { ...output, pieces: follows(pieces, coming) } };
+    }
     return { instance, output: { ...output, pieces } };
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
-    return { instance, output: undefined };
+    return { instance, output: undefined, failure: error };
+  }
+}
+
+async function* follows(
+  held: readonly Uint8Array[],
+  rest: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* held;
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
   }
 }

@@ -47,8 +47,9 @@ async function sendMultipart(
   { stamp, random }: { readonly stamp: string; readonly random: Random },
 ): Promise<void> {
   const writer = new MultipartWriter(reply, random);
-  const headOf = ({ instance, output }: Outgoing<Instance>): Uint8Array => {
-    const { syntax, sizeBytes } = opened(output);
+  const headOf = (outgoing: Outgoing<Instance>): Uint8Array => {
+    const { instance } = outgoing;
+    const { syntax, sizeBytes } = opened(outgoing);
     const head = fileHead(instance, syntax);
     const place = { study: instance.studyUid, series: instance.seriesUid, instance: instance.instanceUid };
     const headers = {
@@ -65,7 +66,7 @@ async function sendMultipart(
       held.push(headOf(outgoing));
       if (!reply.begun && !reply.begin(200, { ...weakTagHeaders(stamp), 'content-type': writer.typeOf(dicomType) }))
         return;
-      const { pieces } = opened(outgoing.output);
+      const { pieces } = opened(outgoing);
       if (isThere(pieces)) held.push(...pieces);
       else {
         await reply.handOver(held);
@@ -94,8 +95,9 @@ async function sendZip(
     'content-disposition': 'attachment; filename="dicom.zip"',
   };
   for await (const batch of batches) {
-    for (const { instance, output } of batch) {
-      const { syntax, pieces } = opened(output);
+    for (const outgoing of batch) {
+      const { instance } = outgoing;
+      const { syntax, pieces } = opened(outgoing);
       if (!reply.begun && !reply.begin(200, headers)) return;
       const name = [instance.studyUid, instance.seriesUid, `${instance.instanceUid}.dcm`].map(safeName).join('/');
       const file = zip.file(name, follows(fileHead(instance, syntax), pieces));
@@ -134,7 +136,9 @@ export async function sendSingle(exchange: Exchange, instance: Instance, wanted:
   });
 }
 
-function opened(output: Outgoing['output']): NonNullable<Outgoing['output']> {
+function opened({ output, failure }: Outgoing<Instance>): NonNullable<Outgoing['output']> {
+  // That it cannot be given as it was asked for is no fault of what is stored.
+  if (failure?.code === 'DICOM_UNSUPPORTED' || failure?.code === 'DICOM_MALFORMED') throw failure;
   if (output === undefined)
     throw new ArchiveError('RECORD_CORRUPT', 'an instance of what was asked for cannot be read');
   return output;
