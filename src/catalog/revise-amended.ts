@@ -233,8 +233,13 @@ export async function reviseStudy(tx: SqlTx, studyNo: number): Promise<void> {
     const { event, no } = each;
     if (event.type !== 'corrected' && event.type !== 'decoded') continue;
     if (event.study !== uid) continue;
-    await tx.run('DELETE FROM patient_keys WHERE amendment_no = ?', [no]);
-    await tx.run('DELETE FROM patient_names WHERE amendment_no = ?', [no]);
+    // Where it names a patient itself, that one is found by it, too, whosever the study is.
+    for (const table of ['patient_keys', 'patient_names'])
+      await tx.run(
+        `DELETE FROM ${table} WHERE amendment_no = ? AND patient_no <>
+          coalesce((SELECT a.patient_no FROM amendments a WHERE a.amendment_no = ?), 0)`,
+        [no, no],
+      );
     await putName(tx, { tenant, patientNo, rootNo: patientNo }, each);
   }
   if ((cells ?? said)['study_date'] !== row.study_date) await refreshStudy(tx, studyNo);
