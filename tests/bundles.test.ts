@@ -70,7 +70,7 @@ async function told(running: Running): Promise<unknown> {
   const { archive } = running;
   const search = { tenant: defaultTenant, conditions: [] };
   const instances: unknown[] = [];
-  for await (const { text: _, ...instance } of archive.studies.instances(search)) {
+  for await (const { text: _, picture: __, ...instance } of archive.studies.instances(search)) {
     const row = await archive.instances.object(instance);
     const pieces: Uint8Array[] = [];
     for await (const piece of archive.instances.read(row)) pieces.push(piece.slice());
@@ -252,11 +252,16 @@ test('DICOMweb answers the same before settling and after it: metadata, searches
   const wholeBefore = await bytesAt(`/studies/${study}`, whole);
   await settle(web.running);
   assert.equal(await rowsIn(web.running, 'instances'), 0);
-  for (const [index, answer] of (await answers()).entries()) assert.deepEqual(answer, unsettled[index], paths[index]);
+  for (const [index, answer] of (await answers()).entries())
+    assert.deepEqual(answer, unsettled[index], paths[index] ?? '');
   assert.deepEqual(await bytesAt(frames, octets), framesBefore);
   assert.deepEqual(await bytesAt(`/studies/${study}`, whole), wholeBefore);
   const thumbnail = await web.get(`/studies/${study}/series/${uid}/thumbnail`, { accept: 'image/jpeg' });
   assert.equal(thumbnail.status, 200);
   assert.deepEqual([...new Uint8Array(await thumbnail.arrayBuffer()).subarray(0, 2)], [0xff, 0xd8]);
+  const [instance] = await Array.fromAsync(
+    web.running.archive.studies.instances({ tenant: defaultTenant, conditions: [] }),
+  );
+  assert.ok(instance?.picture !== undefined, 'a picture was made when it settled');
   assert.deepEqual(web.faults, []);
 });

@@ -106,6 +106,10 @@ async function contentText(runs: readonly Run[], catalog: Catalog): Promise<stri
       for (const row of page.rows) ids.add(row.id);
       after = page.next;
     } while (after !== undefined && ids.size < versionsCountedMax);
+    for await (const row of catalog.bundles.inRange(run)) {
+      if (ids.size >= versionsCountedMax) break;
+      ids.add(row.id);
+    }
   }
   if (ids.size === 0) return '';
   const named = [...ids].slice(0, versionsNamedMax).join(', ');

@@ -98,6 +98,7 @@ export const guardRows: AllRows = {
     outgoing: { action: 'study.read', about: ([first]) => (first === undefined ? {} : ofInstance(first)) },
     storedHeader: { action: 'study.change', about: ofInstance },
     header: { action: 'study.read', about: ofInstance },
+    thumbnail: { action: 'study.read', about: ofInstance },
     headerToSearch: { action: 'study.find', about: ofInstance },
     headerTexts: { action: 'study.read', about: ([first]) => (first === undefined ? {} : ofInstance(first)) },
   },

@@ -9,6 +9,7 @@
 import {
   ArchiveError,
   type Clock,
+  concatBytes,
   defined,
   hexOf,
   isArchiveError,
@@ -419,6 +420,14 @@ export class Instances {
     const place = textOf(instance);
     const header = place === undefined ? undefined : headerOfText(await this.#headerTexts.one(place));
     return header ?? this.header(instance);
+  }
+
+  /** The thumbnail that settling made for the instance's series, a JPEG; undefined where there is none. */
+  async thumbnail({ picture }: Pick<FoundInstance, 'id' | 'studyUid' | 'picture'>): Promise<Uint8Array | undefined> {
+    if (picture === undefined) return undefined;
+    const pieces: Uint8Array[] = [];
+    for await (const piece of this.#vault.contents.read(picture.ref, 0, picture.sizeBytes)) pieces.push(piece);
+    return concatBytes(pieces);
   }
 
   /**

@@ -214,7 +214,7 @@ async function answers(catalog: Catalog): Promise<unknown> {
   const plain = (value: unknown): unknown =>
     JSON.parse(
       JSON.stringify(value, (key, each: unknown) => {
-        if (['text', 'objectNo', 'bundle', 'ref', 'firstSequence'].includes(key)) return undefined;
+        if (['text', 'picture', 'objectNo', 'bundle', 'ref', 'firstSequence'].includes(key)) return undefined;
         return typeof each === 'bigint' ? String(each) : each;
       }),
     );

@@ -3,8 +3,13 @@
 import type { RecordId, TenantId } from '../base/index.ts';
 import type { SqlTx } from '../sql/index.ts';
 import type { Numbers } from './numbers.ts';
-import type { SettledBundle, SettledSeries } from './settled-series.ts';
+import type { SequenceRange } from './object-queries.ts';
+import { type ObjectRow, settledObject } from './object-rows.ts';
+import { membersOf, type SettledBundle, type SettledSeries } from './settled-series.ts';
 import { sequenceValue, textValue } from './storable.ts';
+
+/** A pack has no more records than half a million, and a bundle's content seldom lies in more than one. */
+const recordsBeforeBundleMax = 524_288;
 
 export type SeriesName = { readonly tenant: TenantId; readonly studyUid: string; readonly seriesUid: string };
 
@@ -25,6 +30,25 @@ export class BundleQueries {
       WHERE s.tenant = ? AND s.study_uid = ? AND e.series_uid = ?)`;
     const values = [tenant, textValue(studyUid), textValue(seriesUid)];
     return this.#settled.bundles(this.#sql, { where: series, values });
+  }
+
+  /**
+   * Settled objects that have content in a run of records. Content goes before the bundle that first told it, by no more records than a bundle's
+   * instances have; what was told again by a later bundle is found by that one only where they are as near.
+   */
+  async *inRange(range: SequenceRange): AsyncGenerator<ObjectRow> {
+    const writerNo = await this.#numbers.writer(this.#sql, range.writer);
+    if (writerNo === undefined) return;
+    const values = [writerNo, sequenceValue(range.first), sequenceValue(range.last) + recordsBeforeBundleMax];
+    const where = 'b.rec_writer_no = ? AND b.rec_seq >= ? AND b.rec_seq <= ?';
+    for await (const bundle of this.#settled.bundles(this.#sql, { where, values })) {
+      for (const member of membersOf(bundle)) {
+        const row = settledObject(member);
+        const { ref, firstSequence } = row;
+        if (ref?.writer !== range.writer || firstSequence === undefined) continue;
+        if (firstSequence <= range.last && ref.sequence >= range.first) yield row;
+      }
+    }
   }
 
   /** Whether a bundle tells an instance that counts; one that is not known is believed to. */

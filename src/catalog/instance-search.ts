@@ -237,6 +237,7 @@ export function settledInstance({ bundle, index, member }: SettledMember, amende
     headBytes: instance.headBytes,
     amended: amended ?? undefined,
     text: headers === undefined || textBytes === 0 ? undefined : { ref: headers.ref, at, sizeBytes: textBytes },
+    picture: bundle.thumbnail,
   };
 }
 

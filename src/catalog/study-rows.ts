@@ -68,6 +68,8 @@ export type FoundInstance = {
   readonly amended: string | undefined;
   /** Where its header's text lies, when it is settled: so many bytes of that content from `at` on. */
   readonly text?: { readonly ref: RecordId; readonly at: number; readonly sizeBytes: number } | undefined;
+  /** Where a picture of its series lies, when it is settled: of whichever instance stood for those that settled with it. */
+  readonly picture?: { readonly ref: RecordId; readonly sizeBytes: number } | undefined;
 };
 
 /** Where an instance stands in its series: when and in which record it was written down, and its object's id. */

@@ -70,6 +70,8 @@ async function isNeeded(pack: PackId, runs: readonly Run[], { vault, catalog, pa
       for (const { ref } of page.rows) if (ref !== undefined && (await isAlone(ref, pack, vault))) return true;
       after = page.next;
     } while (after !== undefined);
+    for await (const { ref } of catalog.bundles.inRange(run))
+      if (ref !== undefined && (await isAlone(ref, pack, vault))) return true;
   }
   return false;
 }

@@ -53,12 +53,34 @@ export async function answerPictures(
   const many = kind === 'rendered' && images.length > 1;
   const form = pictureFormFor(accepts, { quality, many, mayStand: true });
   const subjects = form.multipart && kind === 'rendered' ? images : standingFor(images);
+  const isPlain = kind === 'thumbnail' && route.frames === undefined && !shownKeys.some((name) => params.has(name));
+  if (isPlain && !form.multipart && (await sendKept(exchange, subjects[0], form))) return;
   await sendPictures(
     exchange,
     subjects.map((instance) => ({ instance, frames })),
     { kind, form, shown },
     parts,
   );
+}
+
+const shownKeys = ['window', 'viewport', 'quality', 'annotation'] as const;
+
+/** What stands for a settled series was made when it settled, so no pixels are read for it. False: there is none. */
+async function sendKept(
+  exchange: Exchange,
+  instance: Instance | undefined,
+  { contentType }: PictureForm,
+): Promise<boolean> {
+  if (instance?.picture === undefined || contentType !== 'image/jpeg') return false;
+  const stamp = stampOf([instance], 'thumbnail kept');
+  if (answeredUnchanged(exchange.request, exchange.reply, stamp)) return true;
+  const bytes = await exchange.archive.instances.thumbnail(instance);
+  if (bytes === undefined) return false;
+  const read = async function* (from: number, to: number): AsyncGenerator<Uint8Array> {
+    yield bytes.subarray(from, to);
+  };
+  await sendBytes(exchange, { 'content-type': contentType }, { stamp, sizeBytes: bytes.byteLength, read });
+  return true;
 }
 
 /** The one in the middle; others where that cannot be shown. */
