@@ -452,3 +452,28 @@ test('settling and a rebuild from packs change nothing of what is amended', asyn
   for (const PatientID of ['A', 'B', 'GONE']) assert.equal((await ask(running, 'study', { PatientID })).length, 3);
   await running.close();
 });
+
+test('what was amended of a study whose key was destroyed is forgotten, as a rebuild forgets it', async () => {
+  const open = house();
+  let running = await open();
+  const { amendments } = running.archive;
+  await store(running, makeInstance(oneOf(1, { patientId: 'A', patientName: 'Li^Si' })));
+  await store(running, makeInstance(oneOf(2, { patientId: 'B', patientName: 'Wang^Wu' })));
+  await store(running, makeInstance(oneOf(3, { patientId: 'C', patientName: 'Zhao^Liu' })));
+  await amendments.merge({ ...who, from: patient('A'), into: patient('B') });
+  await amendments.move({ ...who, study: `${root}.1`, to: patient('ELSE'), attributes: { PatientName: 'Sun^Qi' } });
+  await amendments.correctStudy({ ...who, study: `${root}.1`, attributes: { PatientName: 'Li^Ssi', StudyID: '7' } });
+  const { group } = await running.archive.instances.object(await found(running, uidOf(1)));
+  await running.archive.keys.shred(group);
+  const tables = async (): Promise<unknown> => {
+    const dump = await dumpTables(running.sql, catalogTables, ['fact', 'site']);
+    const names = ['patients', 'patient_keys', 'patient_names', 'studies', 'study_patients', 'study_accessions'];
+    return [...names, 'amendments', 'withdrawals'].map((name) => dump[name]);
+  };
+  const before = await tables();
+  assert.doesNotMatch(JSON.stringify(before), /Sun|Ssi|Li\^Si/, 'no name outlives its bytes');
+  await running.close();
+  running = await open({ rebuild: { fromMedia: false, onPack: () => undefined } });
+  assert.deepEqual(await tables(), before);
+  await running.close();
+});
