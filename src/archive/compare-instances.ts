@@ -1,6 +1,6 @@
 // How two data sets of one instance UID differ: in how they are encoded, in their headers, or in what they show.
 //
-// Invariants: pixels are decoded and compared sample by sample, in a worker; what cannot be decoded here is the same only when its coded bytes are; nothing is guessed. Documents,
+// Invariants: pixels are decoded and compared sample by sample, in a worker, unless their bytes are the same already; what cannot be decoded here is the same only when its coded bytes are; nothing is guessed. Documents,
 // waveforms and spectra are what an instance shows, like pixels. Memory is two headers and two frames, whatever the length (a deflated data set, which has to be
 // inflated whole, is held within a limit and undecided beyond it).
 
@@ -8,19 +8,25 @@ import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import { bytesEqual, concatBytes, isArchiveError } from '../base/index.ts';
 import {
+  type AnyVr,
   type BulkElement,
   type CharacterSet,
   type DataSet,
   DataSetReader,
   explicitLittle,
+  type FragmentsElement,
+  isVr,
   type PixelPool,
   samePersonName,
+  tags,
   transferSyntaxOf,
+  vrFacts,
 } from '../dicom/index.ts';
 import type { Difference } from '../format/index.ts';
 import type { ReadStored } from './frame-runs.ts';
 import { headerDifference, identityDifference } from './header-difference.ts';
-import { framesOfInstance, type InstanceFrames } from './instance-frames.ts';
+import { shapeOfHeader } from './instance-decode.ts';
+import { framesOfInstance, type InstanceFrames, pixelsOf } from './instance-frames.ts';
 
 export type ComparedSide = { readonly syntax: string; readonly sizeBytes: number; readonly read: ReadStored };
 
@@ -106,22 +112,37 @@ async function inflate(bytes: Uint8Array): Promise<Uint8Array | undefined> {
   }
 }
 
-async function sameLong(a: Side, one: BulkElement, b: Side, other: BulkElement, signal: AbortSignal): Promise<boolean> {
-  if (a.tooLarge || b.tooLarge) return false;
+async function sameLong(a: Side, one: Long, b: Side, other: Long, signal: AbortSignal): Promise<boolean> {
+  if (a.tooLarge || b.tooLarge || one.reference.sizeBytes !== other.reference.sizeBytes) return false;
+  const swapBytes = one.reference.bigEndian === other.reference.bigEndian ? 1 : wordBytesOf(one.vr);
   const pieceBytes = 1024 * 1024;
   for (let at = 0; at < one.reference.sizeBytes; at += pieceBytes) {
     signal.throwIfAborted();
     const end = Math.min(one.reference.sizeBytes, at + pieceBytes);
     const left = await gathered(a.read(one.reference.offset + at, one.reference.offset + end));
     const right = await gathered(b.read(other.reference.offset + at, other.reference.offset + end));
-    if (!bytesEqual(left, right)) return false;
+    if (!bytesEqual(swapped(left, swapBytes), right)) return false;
   }
   return true;
+}
+
+type Long = BulkElement | FragmentsElement;
+
+function wordBytesOf(vr: AnyVr): number {
+  return isVr(vr) ? vrFacts(vr).wordBytes : 1;
+}
+
+/** Words the other way round. */
+function swapped(bytes: Uint8Array, wordBytes: number): Uint8Array {
+  for (let at = 0; wordBytes > 1 && at + wordBytes <= bytes.byteLength; at += wordBytes)
+    bytes.subarray(at, at + wordBytes).reverse();
+  return bytes;
 }
 
 /** undefined: not to be decided. */
 async function comparePixels(a: Side, b: Side, parts: Parts): Promise<'same' | 'differ' | undefined> {
   if (a.tooLarge || b.tooLarge) return undefined;
+  if (await isSameAsCoded(a, b, parts.signal)) return 'same';
   try {
     const one = await framesOfInstance(a.dataSet, a.syntax, a.read);
     const other = await framesOfInstance(b.dataSet, b.syntax, b.read);
@@ -135,6 +156,20 @@ async function comparePixels(a: Side, b: Side, parts: Parts): Promise<'same' | '
     if (!isUntold) throw error;
     return undefined;
   }
+}
+
+/** The same bytes said to be the same shape show the same, whether they can be decoded here or not. */
+async function isSameAsCoded(a: Side, b: Side, signal: AbortSignal): Promise<boolean> {
+  const [one, other] = [pixelsOf(a.dataSet), pixelsOf(b.dataSet)];
+  if (one === undefined || other === undefined || one.kind !== other.kind || one.kind === 'items') return false;
+  const says = ({ dataSet }: Side): string =>
+    JSON.stringify([shapeOfHeader(dataSet), dataSet.number(tags.NumberOfFrames) ?? 1]);
+  if (one.tag !== other.tag || says(a) !== says(b)) return false;
+  const isNative = one.kind !== 'fragments';
+  if (!isNative && a.syntax !== b.syntax) return false;
+  if (one.kind === 'bytes') return other.kind === 'bytes' && bytesEqual(one.bytes, other.bytes);
+  if (other.kind === 'bytes' || other.kind === 'items') return false;
+  return one.reference.bigEndian === other.reference.bigEndian && sameLong(a, one, b, other, signal);
 }
 
 async function compareFrames(

@@ -8,7 +8,9 @@ import {
   type BulkElement,
   type CharacterSet,
   type DataSet,
+  DataSetReader,
   type Element,
+  implicitLittle,
   isPixelData,
   type Tag,
   tagHex,
@@ -32,8 +34,8 @@ const layout: ReadonlySet<Tag> = new Set([
   tags.ExtendedOffsetTableLengths,
   tags.DataSetTrailingPadding,
 ]);
-/** Changed by decoding and encoding pixels, which are compared as what they show. */
-const ofCoding: ReadonlySet<Tag> = new Set([0x0028_0004, 0x0028_0006]);
+/** Changed by decoding and encoding pixels, which are compared as what they show: colours, planes, and the sentence on how that was done. */
+const ofCoding: ReadonlySet<Tag> = new Set([0x0028_0004, 0x0028_0006, 0x0008_2111]);
 const trimmed: ReadonlySet<string> = new Set('AE AS CS DA DS DT IS LO LT OB PN SH ST TM UC UI UN UR UT'.split(' '));
 
 export function headerDifference(
@@ -54,9 +56,10 @@ export function headerDifference(
       if (passes(tag)) continue;
       const path = `${prefix}${tagHex(tag)}`;
       const [left, right] = [a.element(tag), b.element(tag)];
-      if (left?.kind === 'items' && right?.kind === 'items') {
-        if (left.items.length !== right.items.length) differs(path);
-        else left.items.forEach((item, index) => walk(item, right.items[index] as DataSet, `${path}/${index}/`));
+      const [ours, theirs] = [itemsOf(left, right), itemsOf(right, left)];
+      if (ours !== undefined && theirs !== undefined) {
+        if (ours.length !== theirs.length) differs(path);
+        else ours.forEach((item, index) => walk(item, theirs[index] as DataSet, `${path}/${index}/`));
       } else if (left?.kind === 'bulk' && right?.kind === 'bulk') {
         if (left.reference.sizeBytes !== right.reference.sizeBytes) differs(path);
         else long.push({ path, one: left, other: right });
@@ -65,6 +68,26 @@ export function headerDifference(
   };
   walk(one, other, '');
   return { paths, long };
+}
+
+/** Items of a sequence; also where one side has it as the bytes that an implicit syntax leaves of a private one. */
+function itemsOf(element: Element | undefined, other: Element | undefined): readonly DataSet[] | undefined {
+  if (element?.kind === 'items') return element.items;
+  if (element?.kind !== 'bytes' || other?.kind !== 'items') return undefined;
+  const head = new Uint8Array(8);
+  const view = new DataView(head.buffer);
+  // As the value of an attribute that everyone knows to be a sequence.
+  view.setUint16(0, tags.RequestAttributesSequence >>> 16, true);
+  view.setUint16(2, tags.RequestAttributesSequence & 0xffff, true);
+  view.setUint32(4, element.sizeBytes, true);
+  const reader = new DataSetReader({ syntax: implicitLittle, bulkBytesMin: Number.POSITIVE_INFINITY });
+  try {
+    reader.push(head);
+    reader.push(element.bytes);
+    return reader.finish().items(tags.RequestAttributesSequence);
+  } catch {
+    return undefined;
+  }
 }
 
 function sameValue(one: Element, other: Element): boolean {
