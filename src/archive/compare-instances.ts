@@ -166,7 +166,8 @@ async function isSameAsCoded(a: Side, b: Side, signal: AbortSignal): Promise<boo
     JSON.stringify([shapeOfHeader(dataSet), dataSet.number(tags.NumberOfFrames) ?? 1]);
   if (one.tag !== other.tag || says(a) !== says(b)) return false;
   const isNative = one.kind !== 'fragments';
-  if (!isNative && a.syntax !== b.syntax) return false;
+  const isKnown = transferSyntaxOf(a.syntax).known && transferSyntaxOf(b.syntax).known;
+  if (a.syntax !== b.syntax && !(isNative && isKnown)) return false;
   if (one.kind === 'bytes') return other.kind === 'bytes' && bytesEqual(one.bytes, other.bytes);
   if (other.kind === 'bytes' || other.kind === 'items') return false;
   return one.reference.bigEndian === other.reference.bigEndian && sameLong(a, one, b, other, signal);
