@@ -7,7 +7,9 @@ import { entityRights, plainEntity } from '../src/archive/index.ts';
 import { defaultTenant, systemClock } from '../src/base/index.ts';
 import {
   type Association,
+  cFind,
   DataSet,
+  DataSetReader,
   encodeDataSet,
   nCreate,
   nSet,
@@ -16,6 +18,7 @@ import {
   transferSyntaxOf,
 } from '../src/dicom/index.ts';
 import { openDimse } from '../src/doors/dimse/index.ts';
+import { openWebHouse } from './support/dicomweb-rig.ts';
 import { explicitLittleEndian, makeInstance } from './support/made-instance.ts';
 import { Stele } from './support/stele.ts';
 
@@ -194,4 +197,69 @@ test('a study is incomplete while its steps say so, which queries answer, the st
   assert.match((await other.done('steps', '--open')).out, /^IN PROGRESS {2}CT1/);
   assert.equal((await other.done('steps')).out.trim().split('\n').length, 4);
   other.remove();
+});
+
+test('QIDO-RS and C-FIND answer and match whether a study is complete', async () => {
+  const house = await openWebHouse();
+  const { archive } = house.running;
+  const door = await openDimse({
+    archive: () => archive,
+    host: '127.0.0.1',
+    port: 0,
+    title: 'STELE',
+    tlsClient: {},
+    clock: systemClock,
+    onFault: () => undefined,
+  });
+  try {
+    for (const number of [1, 2]) await house.store(makeInstance({ study: `${study}.${number}`, number }));
+    await archive.steps.create({
+      instanceUid: '2.25.6',
+      tenant: defaultTenant,
+      state: 'IN PROGRESS',
+      station: 'CT1',
+      modality: 'CT',
+      studies: [`${study}.2`],
+      series: [],
+      createdMs: 1,
+      changedMs: 1,
+    });
+    type Row = Readonly<Record<string, { readonly Value?: readonly unknown[] }>>;
+    const asked = async (words: string): Promise<unknown[]> =>
+      ((await (await house.get(`/studies?${words}`)).json()) as Row[]).map((row) => [
+        row['0020000D']?.Value?.[0],
+        row['0032000A']?.Value?.[0],
+        row['00400252']?.Value?.[0],
+      ]);
+    assert.deepEqual((await asked('includefield=StudyStatusID&includefield=00400252')).toSorted(), [
+      [`${study}.1`, undefined, undefined],
+      [`${study}.2`, 'STARTED', 'IN PROGRESS'],
+    ]);
+    assert.deepEqual(await asked('StudyStatusID=STARTED'), [[`${study}.2`, 'STARTED', undefined]]);
+    const studyFind = '1.2.840.10008.5.1.4.1.2.2.1';
+    const association = await openAssociation({
+      host: '127.0.0.1',
+      port: door.port,
+      calling: 'WS1',
+      called: 'STELE',
+      contexts: [{ id: 1, abstractSyntax: studyFind, transferSyntaxes: [explicitLittleEndian] }],
+    });
+    const keys = new DataSet();
+    keys.setString(tags.QueryRetrieveLevel, 'STUDY');
+    keys.setString(tags.StudyInstanceUID, '');
+    keys.setString(tags.StudyStatusID, 'STARTED');
+    const identifier = encodeDataSet(keys, transferSyntaxOf(explicitLittleEndian));
+    const found: (string | undefined)[] = [];
+    for await (const match of cFind(association, { sopClass: studyFind, identifier })) {
+      const reader = new DataSetReader({ syntax: transferSyntaxOf(explicitLittleEndian) });
+      reader.push(match.identifier);
+      const answer = reader.finish();
+      found.push(answer.string(tags.StudyInstanceUID), answer.string(tags.StudyStatusID));
+    }
+    await association.release();
+    assert.deepEqual(found, [`${study}.2`, 'STARTED']);
+  } finally {
+    await door.close();
+    await house.close();
+  }
 });

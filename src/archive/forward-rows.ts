@@ -80,9 +80,13 @@ export function holdingOfRow(row: JsonObject): Holding | undefined {
   const name = nameOf(row);
   const { instances, digest, content, version, through, sentMs } = row;
   if (name === undefined || typeof instances !== 'number' || typeof sentMs !== 'number') return undefined;
-  if (typeof digest !== 'string' || typeof content !== 'string' || typeof through !== 'string') return undefined;
-  if (typeof version !== 'number') return undefined;
-  return { ...name, series: textsOf(row['series']), instances, digest, content, version, through, sentMs };
+  if (typeof digest !== 'string' || typeof through !== 'string') return undefined;
+  const told = {
+    // A row of before versions were told is older than whatever is here.
+    content: typeof content === 'string' ? content : '',
+    version: typeof version === 'number' ? version : 1,
+  };
+  return { ...name, series: textsOf(row['series']), instances, digest, ...told, through, sentMs };
 }
 
 function nameOf({ to, tenant, study, what }: JsonObject): ForwardName | undefined {
