@@ -171,6 +171,9 @@ test('commands list, verify and export; what begins like a formula is no formula
   const csv = (await stele.done('audit', 'export')).out.trim().split('\n');
   assert.match(csv[0] ?? '', /^time,who,/);
   assert.ok(csv.some((line) => line.includes(",'=CMD,")));
+  const messages = (await stele.done('audit', 'export', '--dicom')).out.trim().split('\n');
+  assert.ok(messages.every((line) => /^<AuditMessage>.*<\/AuditMessage>$/.test(line)));
+  assert.ok(messages.some((line) => line.includes('ParticipantObjectID="=CMD"')));
   const checked = await stele.done('audit', 'verify');
   assert.match(checked.out, /\d+ events in \d+ chains, 0 problems\nend [0-9a-f]{32}:\d+:[0-9a-f]{64}\n/);
   const end = /end (\S+)/.exec(checked.out)?.[1] ?? '';

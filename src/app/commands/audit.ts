@@ -1,7 +1,9 @@
 // audit: what was done, by whom; whether all of it is still there; and all of it as CSV.
 
+import os from 'node:os';
 import type { AuditFilter, ChainEnd, ChainedEvent } from '../../archive/index.ts';
 import { ArchiveError } from '../../base/index.ts';
+import { dicomAuditMessage } from '../../doors/audit-messages/index.ts';
 import { type CommandRun, defineCommand, type Flags, textFlag } from '../command.ts';
 import { tableText, timeText } from '../say-sizes.ts';
 
@@ -131,16 +133,20 @@ const columns = [
 
 export const auditExport = defineCommand({
   name: 'audit export',
-  usage: '[--who WHO] [--action ACTION] [--study UID] [--from TIME] [--to TIME] [--failed] [--json]',
-  says: 'write all events as CSV, newest first; with --json one object a line',
+  usage: '[--who WHO] [--action ACTION] [--study UID] [--from TIME] [--to TIME] [--failed] [--json | --dicom]',
+  says: 'write all events as CSV, newest first; with --json one object a line; with --dicom audit messages of PS3.15, one a line',
   args: { least: 0, most: 0 },
-  flags: filterFlags,
+  flags: { ...filterFlags, dicom: { type: 'boolean', says: 'as DICOM audit messages in XML, one a line' } },
   where: 'archive',
   run: async (run) => {
-    const { terminal, json } = run;
-    if (!json) terminal.out(columns.join(','));
+    const { terminal, json, flags, settings } = run;
+    const isDicom = flags['dicom'] === true;
+    if (isDicom && json) throw new ArchiveError('ARGUMENT_INVALID', '--dicom and --json are two forms');
+    const source = { title: settings.aet, host: os.hostname() };
+    if (!json && !isDicom) terminal.out(columns.join(','));
     for await (const event of eventsOf(run)) {
-      terminal.out(json ? JSON.stringify(event) : csvLine(event));
+      if (isDicom) terminal.out(dicomAuditMessage(event, source));
+      else terminal.out(json ? JSON.stringify(event) : csvLine(event));
       await terminal.room();
     }
     return 0;
