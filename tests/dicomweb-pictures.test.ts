@@ -66,6 +66,15 @@ test('thumbnails are small, of every level, in both kinds and in the size asked 
   }
 });
 
+test('a picture is a GIF where that is asked for', async () => {
+  const path = `/studies/${study}/series/${study}.1/instances/${study}.1.1/rendered`;
+  const gif = await house.get(path, { accept: 'image/gif' });
+  assert.equal(gif.headers.get('content-type'), 'image/gif');
+  const bytes = Buffer.from(await gif.arrayBuffer());
+  assert.equal(bytes.toString('latin1', 0, 6), 'GIF89a');
+  assert.deepEqual([bytes.readUInt16LE(6), bytes.readUInt16LE(8)], [16, 16]);
+});
+
 test('a viewport may leave parts out, and annotations are passed over and told', async () => {
   const path = `/studies/${study}/series/${study}.1/instances/${study}.1.1/rendered`;
   const png = { accept: 'image/png' };

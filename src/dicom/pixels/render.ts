@@ -1,7 +1,8 @@
-// A plain frame as a picture that anything can show: levels, scaled into a viewport, as JPEG or PNG.
+// A plain frame as a picture that anything can show: levels, scaled into a viewport, as JPEG, PNG or GIF.
 //
 // Undefined: the frame's photometric interpretation or width is not known here, so nothing is shown rather than something wrong.
 
+import { encodeGif } from './gif.ts';
 import { checkShape, frameBytesOf, type PlainFrame } from './image-shape.ts';
 import { encodeJpeg } from './jpeg-encode.ts';
 import { type PictureSource, pictureOf, type Shown } from './picture-source.ts';
@@ -22,7 +23,9 @@ export type Viewport = {
 export type PictureFormat =
   | { readonly kind: 'jpeg'; readonly quality: number }
   /** Sixteen bits are kept of grey; colour has eight. */
-  | { readonly kind: 'png'; readonly bits?: 8 | 16 | undefined };
+  | { readonly kind: 'png'; readonly bits?: 8 | 16 | undefined }
+  /** Colours are those of a fixed table. */
+  | { readonly kind: 'gif' };
 
 export type RenderOptions = Shown & {
   readonly format: PictureFormat;
@@ -32,7 +35,7 @@ export type RenderOptions = Shown & {
 };
 
 export type Picture = {
-  readonly contentType: 'image/jpeg' | 'image/png';
+  readonly contentType: 'image/jpeg' | 'image/png' | 'image/gif';
   readonly bytes: Uint8Array;
   readonly rows: number;
   readonly columns: number;
@@ -44,9 +47,14 @@ export function renderFrame(frame: PlainFrame, options: RenderOptions): Picture 
   const raster = rasterOf(frame, options, most);
   if (raster === undefined) return undefined;
   const { rows, columns } = raster;
-  return format.kind === 'jpeg'
-    ? { contentType: 'image/jpeg', bytes: encodeJpeg(raster, format.quality), rows, columns }
-    : { contentType: 'image/png', bytes: encodePng(raster), rows, columns };
+  switch (format.kind) {
+    case 'jpeg':
+      return { contentType: 'image/jpeg', bytes: encodeJpeg(raster, format.quality), rows, columns };
+    case 'png':
+      return { contentType: 'image/png', bytes: encodePng(raster), rows, columns };
+    case 'gif':
+      return { contentType: 'image/gif', bytes: encodeGif(raster), rows, columns };
+  }
 }
 
 function rasterOf(frame: PlainFrame, options: Omit<RenderOptions, 'format'>, most: 255 | 65_535): Raster | undefined {

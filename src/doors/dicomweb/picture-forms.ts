@@ -7,7 +7,7 @@ import { mediaTypeOf } from './frame-forms.ts';
 import { HttpProblem } from './http-problem.ts';
 import { type MediaRange, partTypeOf, takesType } from './media-type.ts';
 
-const pictureTypes = ['image/jpeg', 'image/png'] as const;
+const pictureTypes = ['image/jpeg', 'image/png', 'image/gif'] as const;
 
 export type PictureForm = { readonly format: PictureFormat; readonly contentType: string; readonly multipart: boolean };
 
@@ -22,11 +22,20 @@ export function pictureFormFor(
     const contentType = pictureTypes.find((each) => takesType(type, each));
     const isAny = !multipart && type === '*/*';
     if (contentType === undefined || (how.many && !multipart && !isAny && !how.mayStand)) continue;
-    const format =
-      contentType === 'image/png' ? { kind: 'png' as const } : { kind: 'jpeg' as const, quality: how.quality };
-    return { format, contentType, multipart: multipart || (how.many && isAny) };
+    return { format: formatOf(contentType, how.quality), contentType, multipart: multipart || (how.many && isAny) };
   }
   throw new HttpProblem(406, `pictures are given as ${pictureTypes.join(' or ')}`);
+}
+
+function formatOf(contentType: (typeof pictureTypes)[number], quality: number): PictureFormat {
+  switch (contentType) {
+    case 'image/jpeg':
+      return { kind: 'jpeg', quality };
+    case 'image/png':
+      return { kind: 'png' };
+    case 'image/gif':
+      return { kind: 'gif' };
+  }
 }
 
 /** The media type of a stored video, where that is taken. */
