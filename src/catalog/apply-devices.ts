@@ -54,7 +54,8 @@ export async function applySeriesDevice(
     if (before !== undefined) await count(tx, before, -1);
     await count(tx, now, 1);
   }
-  await dropUnused(tx, [device, ...(before === undefined ? [] : [before.device_no])]);
+  // A new series of a device leaves nothing unused, and most are that.
+  if (!won || before !== undefined) await dropUnused(tx, [device, ...(before === undefined ? [] : [before.device_no])]);
 }
 
 async function deviceNumber(tx: SqlTx, change: DeviceName): Promise<number> {
