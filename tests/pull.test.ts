@@ -461,6 +461,40 @@ test('corrected demographics become amendments when all is here, row by row, onc
   assert.deepEqual(await shown(), expected);
 });
 
+test('a list in the code page of the house is read as what it is, and one that fits none is refused', async () => {
+  const stele = newArchive();
+  folderOf(stele);
+  // 张三 in GBK.
+  const name = Buffer.from([0xd5, 0xc5, 0xc8, 0xfd]);
+  const rows = Buffer.concat([
+    Buffer.from(`StudyInstanceUID,CorrectedPatientName\n${root}.50,Zhang^San=`),
+    name,
+    Buffer.from('\n'),
+  ]);
+  const pulled = await stele.run('pull', 'folder', 'old', '--corrections', stele.file('fix.csv', rows));
+  assert.match(pulled.err, /--corrections is read as GB18030/);
+  const running = await start({
+    settings: settingsOf([{ workers: 1 }], stele.folder),
+    create: false,
+    say: () => undefined,
+  });
+  const found = await Array.fromAsync(running.archive.studies.studies({ tenant: defaultTenant, conditions: [] }));
+  await running.close();
+  assert.deepEqual(
+    found.map((each) => each.patient.name),
+    ['Zhang^San=张三'],
+  );
+  const wide = Buffer.from(`\uFEFFStudyInstanceUID,CorrectedSex\n${root}.50,F\n`, 'utf16le');
+  assert.match(
+    (await stele.run('pull', 'folder', 'old', '--new', '--corrections', stele.file('wide.csv', wide))).err,
+    /UTF-16LE/,
+  );
+  const broken = Buffer.concat([rows, Buffer.of(0xff, 0xff, 0x0a)]);
+  const refused = await stele.run('pull', 'folder', 'old', '--corrections', stele.file('broken.csv', broken));
+  assert.equal(refused.code, 2);
+  assert.match(refused.err, /neither UTF-8/);
+});
+
 test('a list of corrections that makes no sense is refused by its line before anything is asked for', async () => {
   const stele = newArchive();
   folderOf(stele);

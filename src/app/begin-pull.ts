@@ -77,11 +77,29 @@ export function readLists(run: CommandRun): Lists {
     const file = textFlag(run.flags, name);
     if (file === undefined) return undefined;
     const limits = { sizeBytesMax: listBytesMax, pipes: true };
-    const text = readFile(path.resolve(run.terminal.cwd, file), `--${name}`, limits).toString('utf8');
+    const text = textOf(readFile(path.resolve(run.terminal.cwd, file), `--${name}`, limits), name, run);
     check(text);
     return text;
   };
   return { corrections: read('corrections', readCorrections), ris: read('ris', readRisList) };
+}
+
+/** Databases write UTF-8, spreadsheets UTF-16 or the code page of the house: what would be read wrongly would become wrong names of patients. */
+function textOf(bytes: Uint8Array, name: string, { terminal }: CommandRun): string {
+  const isWide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+  const charsets = isWide ? [bytes[0] === 0xff ? 'utf-16le' : 'utf-16be'] : ['utf-8', 'gb18030'];
+  for (const charset of charsets) {
+    try {
+      const text = new TextDecoder(charset, { fatal: true }).decode(bytes);
+      if (charset !== 'utf-8') terminal.note(`--${name} is read as ${charset.toUpperCase()}`);
+      return text;
+    } catch {
+      // The next one; that none of them fits is told.
+    }
+  }
+  throw new ArchiveError('ARGUMENT_INVALID', `--${name} is neither UTF-8, UTF-16 nor GB18030`, {
+    hint: 'export the list as UTF-8',
+  });
 }
 
 type Words = Pick<PullJob, 'source' | 'from' | 'to' | 'modality'>;

@@ -30,7 +30,7 @@ export async function correctAfter(
 }
 
 type Outcome = Pick<CorrectionLine, 'state' | 'why' | 'amendments'>;
-type FoundStudy = { readonly studyUid: string; readonly patient: Patient };
+type FoundStudy = Awaited<ReturnType<ReturnType<Archive['studies']['studies']>['next']>>['value'] & object;
 type Patient = { readonly patientId: string; readonly issuer: string };
 type Amending = { readonly tenant: TenantId; readonly by: string; readonly why: string; readonly system: string };
 
@@ -96,9 +96,9 @@ async function amendStudy(row: Correction, found: FoundStudy, archive: Archive, 
   }
   const left = Object.entries(row.values).filter(([keyword]) => to === undefined || !keyword.startsWith('Patient'));
   if (left.length > 0) {
-    const correction = { ...amending, study, attributes: Object.fromEntries(left) };
-    const { changes } = await amendments.correctStudy({ ...correction, dryRun: true });
-    if (changes.length > 0) made.push((await amendments.correctStudy(correction)).id);
+    const attributes = Object.fromEntries(left);
+    if (!saysAlready(shownOf(found), attributes))
+      made.push((await amendments.correctStudy({ ...amending, study, attributes })).id);
   }
   return made.filter((id) => id !== undefined);
 }
@@ -117,10 +117,11 @@ async function ofPatient(row: Correction, { archive, tenant }: CorrectionParts, 
     const { id } = await archive.amendments.merge({ ...amending, from: patient, into: to, ...attributes });
     if (id !== undefined) made.push(id);
   } else if (Object.keys(row.values).length > 0) {
-    const options = { ...amending, patient, attributes: row.values };
-    const { changes } = await archive.amendments.correctPatient({ ...options, dryRun: true });
-    if (changes.length === 0) return outcome(made);
-    const { id } = await archive.amendments.correctPatient(options);
+    const linked = await archive.amendments.patients(tenant, patient);
+    const root = linked.find((each) => isSame(each.patient, patient))?.root ?? patient;
+    const shown = linked.find((each) => isSame(each.patient, root))?.shown ?? {};
+    if (saysAlready(shown, row.values)) return outcome(made);
+    const { id } = await archive.amendments.correctPatient({ ...amending, patient, attributes: row.values });
     if (id !== undefined) made.push(id);
   }
   return outcome(made);
@@ -136,6 +137,22 @@ async function isMergedInto(archive: Archive, tenant: TenantId, patient: Patient
   const linked = await archive.amendments.patients(tenant, patient);
   const known = linked.find((each) => isSame(each.patient, patient));
   return known !== undefined && isSame(known.root, into);
+}
+
+/** Looked at here, for most rows of a whole database say nothing new, and each amendment that is asked for is audited. */
+function saysAlready(shown: Readonly<Record<string, string>>, said: Readonly<Record<string, string>>): boolean {
+  return Object.entries(said).every(([keyword, text]) => (shown[keyword] ?? '') === text);
+}
+
+function shownOf({ patient, accession, description, referrer }: FoundStudy): Record<string, string> {
+  return {
+    PatientName: patient.name ?? '',
+    PatientBirthDate: patient.birthDate ?? '',
+    PatientSex: patient.sex ?? '',
+    AccessionNumber: accession ?? '',
+    StudyDescription: description ?? '',
+    ReferringPhysicianName: referrer ?? '',
+  };
 }
 
 function isSame(one: Patient, other: Patient): boolean {
