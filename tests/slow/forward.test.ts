@@ -97,8 +97,7 @@ test('storescp gets everything once, though it comes late and is killed in the m
   const port = await freePort();
   const got = folder.path('got');
   fs.mkdirSync(got);
-  const listening = (): ChildProcess =>
-    listen('storescp', ['-od', got, '-aet', 'THERE', String(port)], folder.folder);
+  const listening = (): ChildProcess => listen('storescp', ['-od', got, '-aet', 'THERE', String(port)], folder.folder);
   const archive = await openHouse(port);
   await store(archive, 1, 40);
   let peer = listening();

@@ -30,8 +30,19 @@ export async function correctAfter(
 }
 
 type Outcome = Pick<CorrectionLine, 'state' | 'why' | 'amendments'>;
-type FoundStudy = Awaited<ReturnType<ReturnType<Archive['studies']['studies']>['next']>>['value'] & object;
 type Patient = { readonly patientId: string; readonly issuer: string };
+type ShownPatient = Patient & {
+  readonly name: string | undefined;
+  readonly birthDate: string | undefined;
+  readonly sex: string | undefined;
+};
+type FoundStudy = {
+  readonly studyUid: string;
+  readonly patient: ShownPatient;
+  readonly accession: string | undefined;
+  readonly description: string | undefined;
+  readonly referrer: string | undefined;
+};
 type Amending = { readonly tenant: TenantId; readonly by: string; readonly why: string; readonly system: string };
 
 /** Studies that one accession number may name. */

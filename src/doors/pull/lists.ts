@@ -4,7 +4,7 @@
 // they are encrypted; of a row the report tells its line, its study's UID and the names of its columns.
 // Left out on purpose: applying corrections (apply-corrections.ts).
 
-import { ArchiveError, columnName, type CsvRow, readCsv } from '../../base/index.ts';
+import { ArchiveError, type CsvRow, columnName, readCsv } from '../../base/index.ts';
 import { isUid } from '../../dicom/index.ts';
 import { isDay } from './days.ts';
 
