@@ -5,6 +5,7 @@
 // is the one its locator names.
 
 import { bytesEqual, concatBytes, isArchiveError, isZero, Sha256, sha256, toArchiveError } from '../base/index.ts';
+import { releaseBytes } from '../codec/index.ts';
 import type { DiskFile } from '../disk/index.ts';
 import { blockSizeBytes, decodeHeader, type Locator, leafOf, MerkleRoot, recordSpanBytes } from '../format/index.ts';
 import { PackCopy } from './pack-copy.ts';
@@ -25,7 +26,7 @@ export type Verdict = {
 
 /** Problems noted for one copy; beyond it the copy is replaced whole anyway. */
 export const problemsMax = 1000;
-const windowBytes = 4 * 1024 * 1024;
+const windowBytes = 2 * 1024 * 1024;
 
 export type VerifyOptions = {
   readonly file: DiskFile;
@@ -103,6 +104,7 @@ async function verifyGroups(read: Read, locator: Locator, note: Note): Promise<n
         tree.add(leaf);
         recordCount += 1;
         noteRecord(each, note);
+        releaseBytes(each.body);
         break;
       }
       case 'commit': {
