@@ -224,7 +224,7 @@ test('QIDO-RS and C-FIND answer and match whether a study is complete', async ()
       createdMs: 1,
       changedMs: 1,
     });
-    type Row = Readonly<Record<string, { readonly Value?: readonly unknown[] }>>;
+    type Row = Readonly<Record<string, { readonly Value?: readonly string[] }>>;
     const asked = async (words: string): Promise<string[]> =>
       ((await (await house.get(`/studies?${words}`)).json()) as Row[])
         .map((row) => ['0020000D', '0032000A', '00400252'].map((tag) => row[tag]?.Value?.[0] ?? '-').join(' '))
