@@ -187,3 +187,24 @@ test('commands list, verify and export; what begins like a formula is no formula
   assert.equal(other.code, 1);
   assert.match(other.out, /changed: /);
 });
+
+test('where no disk takes new data, looking and mending go on, and what was done then is written when one does', async () => {
+  const running = await new House().open();
+  const archive = running.archive.as(me);
+  await archive.objects.put({ tenant: defaultTenant, bucket: 'files', key: utf8Bytes('a') }, once('text'));
+  await running.archive.audit.list({}, { limit: 1 });
+  await running.vault.sealOpen('all');
+  for (const store of running.vault.shelf.stores) store.state = 'failing';
+  const pace = async (): Promise<void> => undefined;
+  assert.ok((await Array.fromAsync(archive.verify(pace))).length > 0);
+  const { events } = await archive.audit.list({ action: 'care.run' }, { limit: 10 });
+  assert.equal(events.length, 0, 'not written yet');
+  const change = archive.entities.set(plainEntity('CT9'));
+  await assert.rejects(change, (error) => isArchiveError(error, 'COPIES_TOO_FEW'));
+  for (const store of running.vault.shelf.stores) store.state = 'present';
+  const told = (await eventsOf(running.archive)).map(said);
+  for (const expected of ['operator:me care.run ok  1', 'operator:me entity.change COPIES_TOO_FEW CT9 1'])
+    assert.ok(told.includes(expected), told.join('; '));
+  assert.deepEqual((await verified(running.archive)).problems, []);
+  await running.close();
+});

@@ -201,7 +201,8 @@ export class Audit implements CallTeller {
         const group = auditGroup(new Date(atMs).getUTCFullYear());
         await this.#vault.say('control', [{ kind: recordKind.event, group, plain }]);
       } catch (error) {
-        for (const { done } of this.#batch?.waiting ?? []) done?.reject(error);
+        // Who waits is told now, those behind the batch too; what they said stays and is written as soon as may be.
+        for (const { done } of [...(this.#batch?.waiting ?? []), ...this.#waiting]) done?.reject(error);
         if (!this.#stopping.signal.aborted && this.#timer === undefined) this.#timer = this.#later();
         throw error;
       }

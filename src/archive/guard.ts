@@ -131,7 +131,8 @@ class Guard {
     try {
       told = await promise;
     } catch (error) {
-      await tell(about, codeOf(error));
+      // What went wrong is what the caller hears, also where that cannot be written now.
+      await tell(about, codeOf(error))?.catch(() => undefined);
       throw error;
     }
     const said = found === undefined ? about : { ...about, ...found(told) };
