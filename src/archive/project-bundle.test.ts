@@ -8,8 +8,8 @@ import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import {
   defaultTenant,
-  hexOf,
   type HybridTime,
+  hexOf,
   type KeyGroup,
   type RecordId,
   sha256,

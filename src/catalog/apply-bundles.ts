@@ -15,7 +15,6 @@ import { countInstances, restoreInstances } from './apply-instances.ts';
 import { countObjects, restoreObjects } from './apply-objects.ts';
 import { applyOddities } from './apply-quality.ts';
 import { rejectedOf } from './apply-rejections.ts';
-import { listText } from './refresh-studies.ts';
 import { seriesNumber } from './apply-studies.ts';
 import { packBody } from './bundle-body.ts';
 import type {
@@ -29,6 +28,7 @@ import type {
 } from './changes.ts';
 import { instanceUidOfKey } from './instance-bucket.ts';
 import type { NumbersTx } from './numbers.ts';
+import { listText } from './refresh-studies.ts';
 import { type SettledBundle, type SettledSeries, uidHash } from './settled-series.ts';
 import { countValue, hybridValue, sequenceValue, textValue } from './storable.ts';
 import { laterVersion } from './versions.ts';

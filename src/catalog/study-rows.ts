@@ -2,9 +2,9 @@
 
 import type { KeyGroup, RecordId } from '../base/index.ts';
 import { idOfBytes, tenantId } from '../base/index.ts';
-import { listOfText } from './refresh-studies.ts';
 import type { JsonObject } from './changes.ts';
 import type { Page } from './object-queries.ts';
+import { listOfText } from './refresh-studies.ts';
 import { groupIdOf } from './storable.ts';
 
 export type FoundPatient = {

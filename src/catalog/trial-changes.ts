@@ -5,8 +5,8 @@
 
 import type { HybridTime, KeyGroup, Random, RecordId, TenantId, WriterId } from '../base/index.ts';
 import { defined, hexOf, tenantId, utf8Bytes, writerId } from '../base/index.ts';
-import { trialAmendment } from './trial-amendments.ts';
 import type { CatalogChange, ObjectChange, Version } from './changes.ts';
+import { trialAmendment } from './trial-amendments.ts';
 
 const pick = <T>(random: Random, list: readonly T[]): T =>
   defined(list[random.below(list.length)], 'a list to pick from');

@@ -4,8 +4,8 @@
 // back; nothing is released then.
 
 export { FlowNotes } from './flow-notes.ts';
-export type { Released } from './release-packs.ts';
 export type { Describe, HeaderText } from './move-parts.ts';
+export type { Released } from './release-packs.ts';
 export { textPieceBytes } from './settle-series.ts';
 export type { SettlerParts, Step } from './settler.ts';
 export { Settler } from './settler.ts';

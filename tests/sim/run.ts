@@ -1,4 +1,5 @@
-// npm run sim -- [SEED] [--seeds N] [--acts N] [--short]: random lives of a vault on simulated disks (random-life.ts).
+// npm run sim -- [SEED] [--seeds N] [--acts N] [--short]: random lives of a vault on simulated disks (random-life.ts),
+// and instances that settle there, cut off now and then (settling-life.ts).
 //
 // Without a seed a new one is drawn; every life prints its seed, and `npm run sim -- SEED` lives it again. `--short` is for a build: a
 // handful of lives in well under a minute. Exit code 1 when a promise was broken.
@@ -6,6 +7,7 @@
 import { randomInt } from 'node:crypto';
 import { inspect, parseArgs } from 'node:util';
 import { RandomLife } from './random-life.ts';
+import { sweepSettling } from './settling-life.ts';
 
 const { values, positionals } = parseArgs({
   options: {
@@ -24,13 +26,17 @@ if (![first, seeds, acts].every((each) => Number.isSafeInteger(each) && each > 0
   process.exit(2);
 }
 
+/** Some ten cuts of a settling's steps, others for each seed. */
+const settlingStride = 151;
+
 let failed = 0;
 const startedMs = performance.now();
 for (let seed = first; seed < first + seeds; seed += 1) {
   try {
     const { stored, acts: done } = await new RandomLife(seed).live(acts);
+    const cuts = await sweepSettling({ seed, stride: settlingStride });
     const most = [...done].map(([name, count]) => `${name} ${count}`).join(', ');
-    console.log(`seed ${seed}: ${stored} contents acknowledged and kept (${most})`);
+    console.log(`seed ${seed}: ${stored} contents acknowledged and kept (${most}), settling cut off ${cuts} times`);
   } catch (error) {
     failed += 1;
     console.log(inspect(error, { depth: 6 }));

@@ -6,7 +6,7 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { migrate, openSqlite, type Sql } from '../../src/sql/index.ts';
+import { type Migration, migrate, openSqlite, type Sql } from '../../src/sql/index.ts';
 import { vaultMigrations } from '../../src/vault/index.ts';
 
 let folder: string | undefined;
@@ -25,28 +25,27 @@ function newPath(): string {
 export class SimDatabase {
   readonly path: string;
   readonly sql: Sql;
+  readonly #migrations: readonly Migration[];
   #closed = false;
 
-  private constructor(path: string, sql: Sql) {
+  private constructor(path: string, sql: Sql, migrations: readonly Migration[]) {
     this.path = path;
     this.sql = sql;
+    this.#migrations = migrations;
   }
 
-  static async make(): Promise<SimDatabase> {
-    return SimDatabase.#open(newPath());
-  }
-
-  static async #open(path: string): Promise<SimDatabase> {
-    return SimDatabase.at(path);
+  /** With the vault's tables, or with those of more rooms. */
+  static async make(migrations: readonly Migration[] = vaultMigrations): Promise<SimDatabase> {
+    return SimDatabase.at(newPath(), migrations);
   }
 
   /** A database at a path of the caller's choosing, as a process of its own has it. */
-  static async at(path: string): Promise<SimDatabase> {
+  static async at(path: string, migrations: readonly Migration[] = vaultMigrations): Promise<SimDatabase> {
     const sql = await openSqlite({ path, cacheBytes: 1024 * 1024 });
-    await migrate(sql, vaultMigrations);
+    await migrate(sql, migrations);
     // What the archive knows: here, every fact by its record's id.
     await sql.run('CREATE TABLE IF NOT EXISTS sim_facts (id TEXT NOT NULL PRIMARY KEY, plain BLOB NOT NULL) STRICT');
-    return new SimDatabase(path, sql);
+    return new SimDatabase(path, sql, migrations);
   }
 
   /** 'committed': everything that was; 'durable': what the last checkpoint carried over. May be taken while this one is open. */
@@ -54,7 +53,7 @@ export class SimDatabase {
     const path = newPath();
     copyFileSync(this.path, path);
     if (what === 'committed' && existsSync(`${this.path}-wal`)) copyFileSync(`${this.path}-wal`, `${path}-wal`);
-    return new SimSnapshot(path, (from) => SimDatabase.#open(from));
+    return new SimSnapshot(path, (from) => SimDatabase.at(from, this.#migrations));
   }
 
   async close(): Promise<void> {
