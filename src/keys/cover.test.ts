@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { hexOf, isArchiveError, SeededRandom } from '../base/index.ts';
+import { keyBelow } from '../codec/index.ts';
 import {
   type Cover,
   type CoverNode,
@@ -13,7 +14,6 @@ import {
   pathOf,
   shredPath,
 } from './cover.ts';
-import { keyBelow } from '../codec/index.ts';
 
 const random = new SeededRandom(42);
 const root = random.bytes(32);
