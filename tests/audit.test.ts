@@ -208,3 +208,18 @@ test('where no disk takes new data, looking and mending go on, and what was done
   assert.deepEqual((await verified(running.archive)).problems, []);
   await running.close();
 });
+
+test('what cannot be written when the archive stops is written by the next start', async () => {
+  const house = new House();
+  let running = await house.open();
+  await running.archive.as(me).objects.put({ tenant: defaultTenant, bucket: 'files', key: utf8Bytes('a') }, once('a'));
+  await running.vault.sealOpen('all');
+  for (const store of running.vault.shelf.stores) store.state = 'failing';
+  await running.archive.as(me).objects.list({ tenant: defaultTenant, bucket: 'files', limit: 1 });
+  await running.close();
+  running = await house.open();
+  const told = (await eventsOf(running.archive)).map(said);
+  assert.ok(told.includes('operator:me object.find ok files 1'), told.join('; '));
+  assert.deepEqual((await verified(running.archive)).problems, []);
+  await running.close();
+});

@@ -32,6 +32,8 @@ const windowsMax = 20_000;
 const backlogMax = 100_000;
 /** More of them are worth a pack. */
 const carriedMax = 100;
+/** Events that a stop leaves behind when no disk takes them. */
+const leftMax = 1000;
 
 /** Events between two processes. */
 export type Carried = {
@@ -126,16 +128,27 @@ export class Audit implements CallTeller {
     }
   }
 
-  /** Writes what is there, windows and all. What the disks do not take now is lost, and is told by the error. */
+  /** Writes what is there, windows and all, or leaves it for the next start. Rejects when neither can be done: it is lost then. */
   async close(): Promise<void> {
     this.#stopping.abort();
     for (const [key, window] of this.#windows) this.#close(key, window);
     const isBegun = this.#end !== undefined || this.#running !== undefined || this.#batch !== undefined;
-    if (!this.#isCarrying || isBegun) return this.flush();
+    if (!this.#isCarrying || isBegun) return this.#flushOrCarry();
     const mine = this.#waiting.map(({ event }) => event);
     const before = mine.length === 0 ? [] : await this.#carried.load();
-    if (before.length + mine.length > carriedMax) return this.flush();
+    if (before.length + mine.length > carriedMax) return this.#flushOrCarry();
     if (mine.length > 0) await this.#carried.keep([...before, ...mine]);
+  }
+
+  /** What no disk takes is left for the next start. It may be told twice then, where nobody knows what became of a write. */
+  async #flushOrCarry(): Promise<void> {
+    try {
+      await this.flush();
+    } catch (error) {
+      const left = [...(this.#batch?.waiting ?? []), ...this.#waiting].map(({ event }) => event);
+      if (left.length > leftMax) throw error;
+      await this.#carried.keep(left);
+    }
   }
 
   /** What processes before this one left to be written comes first. */
