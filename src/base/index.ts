@@ -1,5 +1,7 @@
 // base: ids, bytes, assertions, errors, clock, randomness, budgets. Imports nothing of ours; everything else imports it.
 
+import * as der from './der.ts';
+
 export { AssertionFault, assert, defined, never } from './assert.ts';
 export { Budget } from './budget.ts';
 export {
@@ -23,7 +25,6 @@ export type { Clock, HybridTime } from './clock.ts';
 export { HybridClock, hybridAheadMsMax, hybridMs, hybridOfMs, ManualClock, systemClock } from './clock.ts';
 export type { CsvRow } from './csv.ts';
 export { CsvReader, columnName, csvLine, readCsv } from './csv.ts';
-export * as der from './der.ts';
 export { crc32, Sha256, sha256, sha256Of, sha256SizeBytes } from './digest.ts';
 export type { ErrorCode, Retry } from './errors.ts';
 export { ArchiveError, errorCodes, errorRegistry, isArchiveError, toArchiveError } from './errors.ts';
@@ -51,3 +52,5 @@ export {
 } from './ids.ts';
 export type { Random } from './random.ts';
 export { SeededRandom, systemRandom } from './random.ts';
+/** DER, as certificates and SNMP write it. */
+export { der };
