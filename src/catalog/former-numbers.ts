@@ -1,4 +1,4 @@
-// Patient ids and accession numbers that stand in no row any more, since something was merged or corrected: who asks by them finds what they named.
+// Patient ids, names and accession numbers that stand in no row any more, since something was merged or corrected: who asks by them finds what they named.
 //
 // Invariants: a question that none of them fits is asked as it was; what is found besides is the patient who the one asked for is in the end, whatever ids and issuers
 // that one has, and the study that had the number. Costs one look at an index, and only for questions by these numbers.
@@ -23,6 +23,16 @@ export async function withFormerNumbers(sql: SqlTx, search: Search): Promise<Sea
     ];
     const former = await numbersOf(sql, 'SELECT DISTINCT a.root_no AS no FROM patients a', search, id, asked);
     if (former.length > 0) changed = await orPatients(sql, { ...search, conditions: changed }, { id, issuer, former });
+  }
+  const name = conditions.find((each) => each.field === 'patientName');
+  if (name !== undefined) {
+    // Of amended patients alone: there are few, and the number of others does not matter.
+    const called = 'SELECT DISTINCT n.root_no AS no FROM patient_names n CROSS JOIN patients a';
+    const former = await numbersOf(sql, called, search, name, [
+      { text: 'a.patient_no = n.root_no', values: [] },
+      columnPiece(name, 'n.name'),
+    ]);
+    if (former.length > 0) changed = changed.map((each) => (each === name ? { ...name, orNumbers: former } : each));
   }
   if (accession !== undefined) {
     const asked = [columnPiece(accession, 'a.accession')];

@@ -183,13 +183,7 @@ function namePiece(column: string, pattern: string): Piece {
   const like = likePattern(pattern.replace(/\^+$/, ''));
   const name = `lower(rtrim(${column}, '^'))`;
   const forms = [like, `${like}=%`, `%=${like}`, `%=${like}=%`];
-  const named = forms.map((form) => ({ text: `${name} LIKE lower(?) ESCAPE '!'`, values: [form] }));
-  // What an amended patient was called otherwise; most patients have no such row.
-  const other = any(
-    forms.map((form) => ({ text: `lower(rtrim(n.name, '^')) LIKE lower(?) ESCAPE '!'`, values: [form] })),
-  );
-  const text = `EXISTS (SELECT 1 FROM patient_names n WHERE n.root_no = p.patient_no AND ${other.text})`;
-  return any([...named, { text, values: other.values }]);
+  return any(forms.map((form) => ({ text: `${name} LIKE lower(?) ESCAPE '!'`, values: [form] })));
 }
 
 export function all(list: readonly Piece[]): Piece {
