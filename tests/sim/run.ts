@@ -27,7 +27,7 @@ if (![first, seeds, acts].every((each) => Number.isSafeInteger(each) && each > 0
 }
 
 /** Some ten cuts of a settling's steps, others for each seed. */
-const settlingStride = 151;
+const settlingStride = 251;
 
 let failed = 0;
 const startedMs = performance.now();
