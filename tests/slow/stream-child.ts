@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { SeededRandom } from '../../src/base/index.ts';
+import { releaseBytes } from '../../src/codec/index.ts';
 import { openRealDisk } from '../../src/disk/index.ts';
 import { openRig, rigGroup } from '../support/vault-rig.ts';
 
@@ -34,6 +35,8 @@ let readBytes = 0;
 for await (const part of vault.contents.read(ref)) {
   hash.update(part);
   readBytes += part.byteLength;
+  // As the get command does: what was taken is given back, and not left to a collection.
+  releaseBytes(part);
 }
 assert.equal(readBytes, sizeBytes);
 assert.ok(hash.digest().equals(Buffer.from(digest)), 'what comes out is what went in');
