@@ -22,7 +22,16 @@ const dryRunFlag: Readonly<Record<string, FlagSpec>> = {
 export function reasonOf(flags: Flags): { by: string; why: string } {
   const why = textFlag(flags, 'why');
   if (why === undefined) throw new ArchiveError('ARGUMENT_INVALID', 'say why: --why TEXT');
-  return { by: textFlag(flags, 'by') ?? os.userInfo().username, why };
+  return { by: textFlag(flags, 'by') ?? userHere(), why };
+}
+
+/** A container may run as a user whom nothing names. */
+function userHere(): string {
+  try {
+    return os.userInfo().username;
+  } catch {
+    return `user ${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 const patientForm = 'A patient is ID, or ID^^^ISSUER where several issuers gave the same id.';
