@@ -7,6 +7,7 @@
 // what they find against an index or a commit record where there is one.
 
 import { assert, bytesEqual, concatBytes, emptyBytes, isArchiveError, isZero, roundUp, sha256 } from '../base/index.ts';
+import { releaseBytes } from '../codec/index.ts';
 import {
   blockSizeBytes,
   bodySizeBytesMax,
@@ -37,6 +38,7 @@ export type Walked =
   | { readonly kind: 'commit'; readonly offset: number; readonly commit: Commit }
   | { readonly kind: 'damage'; readonly offset: number; readonly sizeBytes: number };
 
+/** Fresh bytes, which are the caller's from then on. */
 export type ReadBytes = (offset: number, length: number) => Promise<Uint8Array>;
 
 export type WalkOptions = {
@@ -81,6 +83,8 @@ export class Window {
       const more = await this.#readFrom(end, offset + wanted - end);
       this.#bytes = kept.byteLength === 0 ? more : concatBytes([kept, more]);
       this.#offset = offset;
+      // Left to a collection, one of these for every window: tens of megabytes.
+      if (kept.byteLength > 0) releaseBytes(more);
     }
     return this.#bytes.subarray(offset - this.#offset);
   }
