@@ -263,5 +263,17 @@ test('DICOMweb answers the same before settling and after it: metadata, searches
     web.running.archive.studies.instances({ tenant: defaultTenant, conditions: [] }),
   );
   assert.ok(instance?.picture !== undefined, 'a picture was made when it settled');
+
+  // What is amended afterwards is so in every answer, though the kept text says otherwise.
+  const who = { tenant: defaultTenant, by: 'a test', why: 'a name was wrong' };
+  const attributes = { StudyDescription: 'corrected' };
+  await web.running.archive.amendments.correctStudy({ ...who, study, attributes });
+  for (const path of paths.slice(0, 4)) {
+    const [first] = (await (await web.get(path, { accept: 'application/dicom+json' })).json()) as Record<
+      string,
+      { Value?: unknown[] }
+    >[];
+    assert.deepEqual(first?.['00081030']?.Value, ['corrected'], path);
+  }
   assert.deepEqual(web.faults, []);
 });
