@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { decodeFrame, encodeFrame, type ImageShape, Part10Reader } from '../src/dicom/index.ts';
-import { explicitLittleEndian, makeInstance } from './support/made-instance.ts';
 import { authorization, openWebHouse, partsOf, type WebHouse } from './support/dicomweb-rig.ts';
+import { explicitLittleEndian, makeInstance } from './support/made-instance.ts';
 
 const study = '1.2.826.0.1.3680043.99.81';
 const jpegLs = '1.2.840.10008.1.2.4.80';

@@ -1,7 +1,7 @@
 // DICOMweb over HTTP, as browsers and proxies see it: where links lead, which pages may ask, which methods there are.
 
 import assert from 'node:assert/strict';
-import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { after, before, test } from 'node:test';
 import { settingsOfText } from '../src/app/settings-file.ts';
 import { ArchiveError } from '../src/base/index.ts';

@@ -12,7 +12,7 @@ import type { Vault } from '../vault/index.ts';
 import type { Accounts } from './accounts.ts';
 import { type Description, describeInstance } from './describe-instance.ts';
 import { decodedEvent, settingsTable, systemOf, withdrawalIdOf } from './device-events.ts';
-import { type DeviceSetting, rowOfSetting, sameTerms, settles, settingOfRow } from './device-settings.ts';
+import { type DeviceSetting, rowOfSetting, sameTerms, settingOfRow, settles } from './device-settings.ts';
 import type { Instances } from './instances.ts';
 import { KeyTurns } from './key-turns.ts';
 import type { TextReading } from './text-reading.ts';

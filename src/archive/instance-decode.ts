@@ -6,11 +6,11 @@
 
 import { ArchiveError, concatBytes, emptyBytes } from '../base/index.ts';
 import {
+  BitJoiner,
   BulkElement,
   type BulkReference,
   type DataSet,
   FragmentsElement,
-  BitJoiner,
   frameBitsOf,
   frameBytesOf,
   type ImageShape,

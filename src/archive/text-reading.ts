@@ -17,8 +17,8 @@ import {
   tags,
 } from '../dicom/index.ts';
 import type { DecodedEvent, ReadAs } from '../format/index.ts';
-import { deviceOf, textsBeyondAscii } from './device-of.ts';
 import { decodedEvent, settingsTable } from './device-events.ts';
+import { deviceOf, textsBeyondAscii } from './device-of.ts';
 import { type DeviceSetting, sameTerms, settingOfRow, settles } from './device-settings.ts';
 
 export type ReadTexts = { readonly set: CharacterSet; readonly readAs: ReadAs };

@@ -34,10 +34,10 @@ export type { Oddity, OddityKind } from './data/oddity.ts';
 export type { Part10Options } from './data/part10-reader.ts';
 export { Part10Reader } from './data/part10-reader.ts';
 export { DataSetReader } from './data/reader.ts';
-export { recodeText } from './data/recode-text.ts';
 export type { ReaderLimits } from './data/reader-limits.ts';
 export { bulkBytesMinDefault, defaultReaderLimits } from './data/reader-limits.ts';
 export type { PixelStart, ReaderOptions, ReaderState } from './data/reader-options.ts';
+export { recodeText } from './data/recode-text.ts';
 export type { ObjectKind } from './data/sop-class.ts';
 export {
   isOtherThanStorage,
@@ -95,9 +95,9 @@ export type { OutgoingData } from './net/message-writer.ts';
 export type { Negotiated, NegotiationRules } from './net/negotiation.ts';
 export { negotiate } from './net/negotiation.ts';
 export type { ReceivedRejection, Rejection, RejectReason } from './net/pdu.ts';
+export type { Loan } from './net/pdu-reader.ts';
 export type { WantedContext } from './net/plan-contexts.ts';
 export { planContexts, providerRoles } from './net/plan-contexts.ts';
-export type { Loan } from './net/pdu-reader.ts';
 export type { ByteTaker } from './net/receive-buffers.ts';
 export { adoptSocket, ReceiveBuffers } from './net/receive-buffers.ts';
 export type { OpenOptions } from './net/requestor.ts';

@@ -7,10 +7,10 @@ import {
   type Discrepancy,
   type DiscrepancyKind,
   discrepancyKinds,
+  type ReconciliationSummary,
   type RisColumn,
   RisListReader,
   type RisStudy,
-  type ReconciliationSummary,
   risColumnNames,
 } from '../../archive/index.ts';
 import { ArchiveError, CsvReader, csvLine, defaultTenant } from '../../base/index.ts';

@@ -12,7 +12,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { type ByteTaker, adoptSocket, type Loan, ReceiveBuffers } from '../../dicom/index.ts';
+import { adoptSocket, type ByteTaker, type Loan, ReceiveBuffers } from '../../dicom/index.ts';
 
 /** Still to come when a body is taken; less is not worth it. */
 const bodyBytesMin = 64 * 1024;
