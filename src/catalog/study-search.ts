@@ -186,24 +186,21 @@ export class StudySearch {
     if (conditions.some(({ field }) => field !== 'patientName')) return undefined;
     const range = [tenant, textValue(key), afterPrefix(textValue(key))];
     const keys = 'FROM patient_keys WHERE tenant = ? AND key >= ? AND key < ?';
-    const counted = await this.#sql.one<{ count: number }>(
-      `SELECT CAST(count(*) AS INTEGER) AS count FROM (SELECT root_no ${keys} LIMIT ${passedKeysMax + 1}) c`,
-      range,
-    );
-    const count = counted?.count ?? 0;
-    if (count > passedKeysMax) return undefined;
+    const goesBeyond = async (count: number): Promise<boolean> =>
+      (await this.#sql.one(`SELECT 1 AS one ${keys} LIMIT 1 OFFSET ?`, [...range, count])) !== undefined;
+    if (await goesBeyond(passedKeysMax)) return undefined;
     const limit = pageLimit(options.limit);
-    // A name may stand under several keys, and a pattern may leave some of the patients out.
-    const patients = limit * 4;
+    // A name may stand under several keys, which all tell the same date, and a pattern may leave some of the patients out.
+    const latest = limit * 6;
     const where = all([{ text: 's.patient_no = c.patient_no', values: [] }, ...conditions.map(pieceOf)]);
     const places = await this.#sql.all<Place>(
       `SELECT s.study_no AS no, s.study_date AS date
-        FROM (SELECT root_no AS patient_no, max(newest_date) AS newest ${keys} GROUP BY root_no ORDER BY newest DESC LIMIT ?) c
+        FROM (SELECT DISTINCT patient_no FROM (SELECT root_no AS patient_no ${keys} ORDER BY newest_date DESC LIMIT ?) l) c
         CROSS JOIN studies s ${conditions.length === 0 ? '' : 'JOIN patients p ON p.patient_no = s.patient_no'}
         WHERE ${where.text} ORDER BY ${sortedDate} DESC, s.study_no DESC LIMIT ?`,
-      [...range, patients, ...where.values, limit],
+      [...range, latest, ...where.values, limit],
     );
-    return places.length === limit || count <= patients ? places : undefined;
+    return places.length === limit || !(await goesBeyond(latest)) ? places : undefined;
   }
 
   /** What all studies of a patient come to. */
