@@ -285,16 +285,16 @@ test('syslog takes it by datagram, by a counted stream, and over TLS when the ce
 });
 
 test('an SNMP trap is the bytes that RFC 3416 asks for', () => {
-  const [first] = trapMessages({ subject: '', lines: ['hello'] }, 'severe', {
-    community: 'public',
-    uptimeSeconds: 12.5,
-    requestId: 200,
-  });
+  const source = { host: 'archive1', processId: 4711, nowMs: Date.UTC(2026, 0, 5, 9, 30, 1, 250) };
+  const parts = { ...source, community: 'public', uptimeSeconds: 12.5, requestId: 200 };
+  const [first] = trapMessages({ subject: '', lines: ['hello'] }, 'severe', parts);
   const hex = Buffer.from(first ?? []).toString('hex');
   // Version 2c, the community, a trap with its number and no error.
-  assert.match(hex, /^30[0-9a-f]{2,6}02010104067075626c6963a7[0-9a-f]{2,6}020200c802010002010030/);
-  assert.ok(hex.includes('06082b060102010103004302' + '04e2'), hex);
-  assert.ok(hex.includes('060a2b060106030101040100'));
+  assert.match(hex, /^30[0-9a-f]{2,6}02010104067075626c6963a7[0-9a-f]{2,6}020200c8020100020100/);
+  assert.ok(hex.includes('06082b06010201010300430204e2'), hex);
+  // syslogMsgNotification, its severity, its time.
+  assert.ok(hex.includes('060a2b06010603010104010006092b0601020181400001'), hex);
+  assert.ok(hex.includes('040d07ea0105091e0103d0902b0000'), hex);
   assert.ok(hex.endsWith('040568656c6c6f'));
 });
 

@@ -94,6 +94,7 @@ export async function sendNotice(
   const text = noticeText(notice, site, target.language);
   const level = levelOf(notice);
   const nowMs = Math.floor(clock.nowMs());
+  const source = { host: site, processId: process.pid, nowMs };
   switch (url.protocol) {
     case 'smtp:':
     case 'smtps:':
@@ -101,11 +102,11 @@ export async function sendNotice(
     case 'syslog:':
     case 'syslog+tcp:':
     case 'syslog+tls:':
-      return sendSyslog(url, syslogMessages(text, level, { host: site, processId: process.pid, nowMs }));
+      return sendSyslog(url, syslogMessages(text, level, source));
     case 'snmp:': {
       const community = decodeURIComponent(url.username) || 'public';
       const uptimeSeconds = clock.monotonicMs() / 1000;
-      const traps = trapMessages(text, level, { community, uptimeSeconds, requestId: nowMs % 2 ** 31 });
+      const traps = trapMessages(text, level, { ...source, community, uptimeSeconds, requestId: nowMs % 2 ** 31 });
       return sendDatagrams(url.hostname.replace(/^\[|\]$/g, ''), Number(url.port || 162), traps);
     }
     default:

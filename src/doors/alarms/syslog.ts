@@ -8,19 +8,23 @@ import { connect as tlsConnect } from 'node:tls';
 import { concatBytes, utf8Bytes } from '../../base/index.ts';
 import type { NoticeText } from './notice-text.ts';
 
-/** Facility 10: security and authorization messages of the system; severities 2, 4 and 6. */
-const priorities = { severe: 8 * 10 + 2, warning: 8 * 10 + 4, info: 8 * 10 + 6 } as const;
+/** Security and authorization messages of the system. */
+export const facility = 10;
+/** Critical, warning, informational. */
+export const severities = { severe: 2, warning: 4, info: 6 } as const;
+export const appName = 'stele';
+export const messageId = 'ALARM';
 const waitMs = 20_000;
 
 export type SyslogSource = { readonly host: string; readonly processId: number; readonly nowMs: number };
 
 export function syslogMessages(
   { lines }: NoticeText,
-  level: keyof typeof priorities,
+  level: keyof typeof severities,
   source: SyslogSource,
 ): Uint8Array[] {
   const host = source.host.replace(/[^\x21-\x7e]/g, '-').slice(0, 255) || '-';
-  const head = `<${priorities[level]}>1 ${new Date(source.nowMs).toISOString()} ${host} stele ${source.processId} ALARM -`;
+  const head = `<${8 * facility + severities[level]}>1 ${new Date(source.nowMs).toISOString()} ${host} ${appName} ${source.processId} ${messageId} -`;
   return lines.map((line) => concatBytes([utf8Bytes(`${head} `), Uint8Array.of(0xef, 0xbb, 0xbf), utf8Bytes(line)]));
 }
 
